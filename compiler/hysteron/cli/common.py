@@ -1,0 +1,127 @@
+"""What all commands share: options, output, errors, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from hysteron.codegen.emit import tool_version
+from hysteron.driver.compile import CompiledModel
+from hysteron.errors import HysteronError, InputError
+from hysteron.frontends.inputs import load_npy, quantize_input
+from hysteron.ir.graph import InputSpec
+from hysteron.ir.types import Array
+
+SCHEMA = 1
+
+app = typer.Typer(
+    name="hysteron",
+    help="Compile trained binarized networks to bit-packed C99, and prove the C exact.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="[NAME:]TYPE[,scale=S][,zero=Z][,layout=nchw|nhwc]",
+        help="How an input is deployed: b1, uint8, int8, int16 or float32.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+SignZeroOption = Annotated[
+    str | None, typer.Option("--sign-zero", metavar="+1|-1", help="Override sign(0) of ONNX Sign.")
+]
+ToleranceOption = Annotated[
+    float,
+    typer.Option("--weight-tolerance", help="Relative spread of |w| snapped to one magnitude."),
+]
+TargetOption = Annotated[
+    str, typer.Option("-t", "--target", help="host, cortex-m0, cortex-m4, or a part.")
+]
+
+
+def wants_json(arguments: list[str]) -> bool:
+    """Return True when --json is among the arguments."""
+    return "--json" in arguments
+
+
+def console(as_json: bool) -> Console:
+    """Return where human text goes: stderr under --json, so that stdout stays pure."""
+    return Console(stderr=as_json, highlight=False)
+
+
+def emit(command: str, fields: Mapping[str, Any]) -> None:
+    """Print the one JSON object of a command."""
+    record = {"schema": SCHEMA, "command": command, "version": tool_version(), **fields}
+    sys.stdout.write(json.dumps(record, indent=1) + "\n")
+
+
+def fail(error: HysteronError, as_json: bool, code: int) -> int:
+    """Print an error once (and as JSON when asked) and return the exit code."""
+    sys.stderr.write(f"hysteron: {error.message()}\n")
+    if as_json:
+        record = {"schema": SCHEMA, "version": tool_version(), "error": error.as_dict()}
+        reasons = getattr(error, "reasons", ())
+        if reasons:
+            record["error"]["reasons"] = list(reasons)  # type: ignore[index]
+        sys.stdout.write(json.dumps(record, indent=1) + "\n")
+    return code
+
+
+@contextmanager
+def progress(title: str, total: int, as_json: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr where a person is watching."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=as_json or not sys.stderr.isatty(),
+    )
+    with bar:
+        task = bar.add_task(title, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def read_samples(compiled: CompiledModel, path: Path) -> dict[str, Array]:
+    """Return {input id: q array} from one .npy file; raises InputError."""
+    graph = compiled.model.graph
+    if len(graph.inputs) != 1:
+        raise InputError(f"the model has {len(graph.inputs)} inputs; one .npy feeds one input")
+    name = graph.inputs[0]
+    spec = graph.specs.get(name, InputSpec())
+    array = quantize_input(load_npy(path), spec, graph.types[name].shape)
+    if array.shape[0] == 0:
+        raise InputError("no samples", where=str(path))
+    return {name: array}
+
+
+def read_labels(path: Path | None, count: int) -> npt.NDArray[np.int64] | None:
+    """Return labels as integers, checked against the number of samples."""
+    if path is None:
+        return None
+    labels = np.asarray(load_npy(path))
+    if labels.dtype.kind not in "iub" or labels.ndim != 1:
+        raise InputError(
+            "labels are not one integer per sample",
+            where=str(path),
+            got=f"{labels.dtype} {labels.shape}",
+        )
+    if labels.size != count:
+        raise InputError("labels and samples differ", got=str(labels.size), wanted=str(count))
+    return labels.astype(np.int64)

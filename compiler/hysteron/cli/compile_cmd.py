@@ -1,0 +1,109 @@
+"""``hysteron compile MODEL -t TARGET -o DIR``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hysteron.cli.common import (
+    InputOption,
+    JsonOption,
+    SignZeroOption,
+    TargetOption,
+    ToleranceOption,
+    app,
+    console,
+    emit,
+)
+from hysteron.cli.inspect_cmd import describe
+from hysteron.driver.compile import CompiledModel, Options, compile_model
+from hysteron.driver.devices import save_project
+from hysteron.driver.golden import with_golden
+from hysteron.driver.passes import PassLog
+from hysteron.errors import InputError
+
+
+@app.command("compile")
+def compile_command(
+    model: Annotated[Path, typer.Argument(help="An ONNX file.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the C project.")],
+    target: TargetOption = "host",
+    inputs: InputOption = None,
+    name: Annotated[str | None, typer.Option(help="C name; default: the file's stem.")] = None,
+    outputs: Annotated[str, typer.Option(help="logits or probabilities.")] = "logits",
+    sign_zero: SignZeroOption = None,
+    weight_tolerance: ToleranceOption = 0.0,
+    constant_time: Annotated[
+        bool, typer.Option("--constant-time", help="No kernel whose time depends on data.")
+    ] = False,
+    no_model: Annotated[
+        bool, typer.Option("--no-model", help="Leave the copy of the ONNX file out.")
+    ] = False,
+    selftest: Annotated[
+        Path | None,
+        typer.Option("--selftest", metavar="X.npy", help="Samples to take self-test vectors from."),
+    ] = None,
+    check_passes: Annotated[
+        bool, typer.Option("--check-passes", help="Compare the graph after each pass.")
+    ] = False,
+    dump_after: Annotated[
+        str | None, typer.Option("--dump-after", metavar="PASS", help="Print the graph after it.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Write a self-contained C99 project for a model."""
+    if outputs not in ("logits", "probabilities"):
+        raise InputError(f"unknown output '{outputs}'", wanted="logits, probabilities")
+    options = Options(
+        target=target,
+        inputs=tuple(inputs or ()),
+        name=name,
+        sign_zero=sign_zero,
+        weight_tolerance=weight_tolerance,
+        outputs=outputs,
+        with_model=not no_model,
+        constant_time=constant_time,
+    )
+    log = PassLog(dump_after)
+    compiled = compile_model(model, options, log)
+    _dump(log, dump_after, as_json)
+    if check_passes and not _passes_hold(log, compiled, as_json):
+        return 1
+    compiled = with_golden(compiled, selftest)
+    files = save_project(compiled, out)
+    fields = {**describe(compiled), "folder": str(out), "files": sorted(files)}
+    if check_passes:
+        fields["passes_checked"] = log.names
+    if as_json:
+        emit("compile", fields)
+    else:
+        _show(out, compiled, fields)
+    return 0
+
+
+def _dump(log: PassLog, wanted: str | None, as_json: bool) -> None:
+    if wanted is not None and log.dumped is None:
+        raise InputError(f"unknown pass '{wanted}'", wanted=", ".join(log.names))
+    if log.dumped is not None and not as_json:
+        typer.echo(log.dumped)
+
+
+def _passes_hold(log: PassLog, compiled: CompiledModel, as_json: bool) -> bool:
+    broken = log.first_broken(compiled)
+    if broken is not None:
+        console(as_json).print(f"pass '{broken}' changed the function", style="red")
+    return broken is None
+
+
+def _show(out: Path, compiled: CompiledModel, fields: dict[str, Any]) -> None:
+    screen = console(False)
+    name, target = compiled.program.name, compiled.target.name
+    screen.print(f"{out}: {len(fields['files'])} files for {name} on {target}", markup=False)
+    screen.print(
+        f"image {fields['image_bytes']:,} B, activations {fields['arena_bytes']:,} B, "
+        f"scratch {fields['scratch_bytes']:,} B"
+    )
+    for note in compiled.notes:
+        screen.print(f"note: {note}", markup=False)

@@ -1,0 +1,105 @@
+"""``hysteron run MODEL -t TARGET --inputs X.npy``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from hysteron.cli.common import (
+    InputOption,
+    JsonOption,
+    SignZeroOption,
+    TargetOption,
+    app,
+    console,
+    emit,
+    progress,
+    read_labels,
+    read_samples,
+)
+from hysteron.driver.compile import Options, compile_model, kernel_inputs
+from hysteron.driver.devices import open_device, resolve_model
+from hysteron.errors import InputError
+
+#: The contract's counts; null on the host, where nothing is counted.
+_COUNTS = dict.fromkeys(
+    ("instructions_per_inference", "stack_bytes", "flash_bytes", "ram_bytes"), None
+)
+
+
+@app.command("run")
+def run(
+    model: Annotated[Path, typer.Argument(help="An ONNX file, or a folder compile wrote.")],
+    samples: Annotated[Path, typer.Option("--inputs", help=".npy, axis 0 is samples.")],
+    target: TargetOption = "host",
+    labels: Annotated[Path | None, typer.Option("--labels", help=".npy, one class each.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write scores as .npy.")] = None,
+    inputs: InputOption = None,
+    sign_zero: SignZeroOption = None,
+    limit: Annotated[int, typer.Option(min=0, help="Only the first N samples; 0: all.")] = 0,
+    as_json: JsonOption = False,
+) -> int:
+    """Run the compiled model on this machine or an emulated part, and count."""
+    path, stored = resolve_model(model)
+    options = Options(
+        target=target,
+        inputs=tuple(inputs or stored.get("inputs", ())),
+        sign_zero=sign_zero or stored.get("sign_zero"),
+        weight_tolerance=float(stored.get("weight_tolerance", 0.0)),
+    )
+    compiled = compile_model(path, options)
+    chunk = read_samples(compiled, samples)
+    if limit:
+        chunk = {name: array[:limit] for name, array in chunk.items()}
+    count = next(iter(chunk.values())).shape[0]
+    truth = read_labels(labels, count) if not limit else _first(labels, count)
+    deployed = kernel_inputs(compiled.program, chunk)
+    classes, scores = [], []
+    with open_device(compiled) as device, progress("running", count, as_json) as advance:
+        step = 16 if device.counts() else 512
+        for start in range(0, count, step):
+            part = {name: array[start : start + step] for name, array in deployed.items()}
+            result = device.run(part)
+            classes.append(result["class"])
+            scores.append(result["scores"])
+            advance(result["class"].shape[0])
+        fields: dict[str, Any] = {"samples": count, "target": target, **_COUNTS, **device.counts()}
+    winner = np.concatenate(classes)
+    fields["correct"] = None if truth is None else int((winner == truth).sum())
+    if out is not None:
+        _save(out, np.concatenate(scores))
+        fields["out"] = str(out)
+    if as_json:
+        emit("run", fields)
+    else:
+        table = Table("what", "value", show_header=False)
+        for key, value in fields.items():
+            if value is not None:
+                table.add_row(
+                    key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
+                )
+        console(False).print(table)
+    return 0
+
+
+def _first(labels: Path | None, count: int) -> np.ndarray | None:
+    from hysteron.frontends.inputs import load_npy
+
+    if labels is None:
+        return None
+    array = np.asarray(load_npy(labels))
+    return read_labels(labels, array.shape[0])[:count]  # type: ignore[index]
+
+
+def _save(path: Path, scores: np.ndarray) -> None:
+    try:
+        with path.open("wb") as file:
+            np.save(file, scores)
+    except OSError as error:
+        raise InputError(
+            "cannot write", where=str(path), got=error.strerror or str(error)
+        ) from error

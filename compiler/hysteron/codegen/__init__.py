@@ -1,0 +1,1 @@
+"""From a planned program to the files of a C project."""

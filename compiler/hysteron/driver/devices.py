@@ -1,0 +1,120 @@
+"""Where compiled code runs, and folders that ``compile`` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from hysteron.codegen.emit import GENERATOR, emit_project, write_project
+from hysteron.driver.compile import CompiledModel
+from hysteron.errors import InputError, ToolchainError
+from hysteron.host.bridge import Net
+from hysteron.ir.types import Array
+from hysteron.runners.mcu_net import McuNet
+
+
+class Device(Protocol):
+    """Runs and traces the generated C."""
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return {"scores": (n, classes), "class": (n,)}."""
+
+    def trace(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return every tensor the C wrote."""
+
+    def counts(self) -> dict[str, Any]:
+        """Return what was counted; empty on the host."""
+
+
+class HostDevice:
+    """The generated C as a shared library of this process."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return scores and classes."""
+        return self.net.run(inputs)
+
+    def trace(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return every tensor the C wrote."""
+        return self.net.trace(inputs)
+
+    def counts(self) -> dict[str, Any]:
+        """Return nothing: this machine's instructions are not counted."""
+        return {}
+
+
+@contextmanager
+def open_device(compiled: CompiledModel) -> Iterator[Device]:
+    """Yield the device of the compiled target; raises ToolchainError, CapacityError."""
+    if compiled.target.is_host:
+        yield HostDevice(Net(compiled.program))
+        return
+    with McuNet(compiled.program, compiled.target) as net:
+        yield net
+
+
+def measured_sizes(compiled: CompiledModel) -> dict[str, int]:
+    """Return FLASH_BYTES, RAM_BYTES and STACK_BYTES of a linked file, where one can be made.
+
+    The stack is the deepest seen over one all-zero inference. Host targets and
+    machines without a cross compiler give {}.
+    """
+    if compiled.target.is_host:
+        return {}
+    from hysteron.driver.compile import kernel_inputs
+    from hysteron.driver.samples import random_samples
+
+    try:
+        with McuNet(compiled.program, compiled.target) as net:
+            samples = random_samples(compiled.model.graph, 1, 0)
+            net.run(kernel_inputs(compiled.program, samples))
+            counts = net.counts()
+    except ToolchainError:
+        return {}
+    return {
+        "FLASH_BYTES": int(counts["flash_bytes"]),
+        "RAM_BYTES": int(counts["ram_bytes"]),
+        "STACK_BYTES": int(counts["stack_bytes"]),
+    }
+
+
+def save_project(compiled: CompiledModel, folder: Path) -> list[str]:
+    """Write the C project atomically; return its files. Raises InputError."""
+    files = emit_project(compiled.program, measured_sizes(compiled))
+    try:
+        write_project(files, folder)
+    except OSError as error:
+        raise InputError(
+            "cannot write the project", where=str(folder), got=error.strerror or str(error)
+        ) from error
+    return sorted(files)
+
+
+def resolve_model(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the ONNX file and the options recorded with it.
+
+    A file stands for itself; a folder that compile wrote holds ``model.onnx``
+    and ``report.json``. Raises InputError.
+    """
+    if not path.is_dir():
+        return path, {}
+    try:
+        report = json.loads((path / "report.json").read_text())
+        if report.get("generator") != GENERATOR:
+            raise ValueError("another generator")
+        options = dict(report["options"])
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise InputError("not a folder that 'hysteron compile' wrote", where=str(path)) from error
+    model = path / "model.onnx"
+    if not model.is_file():
+        raise InputError(
+            "the folder holds no model.onnx",
+            where=str(path),
+            fix="compile without --no-model, or name the ONNX file",
+        )
+    return model, options

@@ -1,0 +1,1 @@
+"""Model files in, source graphs out. Nothing else reads model formats."""

@@ -1,0 +1,1 @@
+"""Generated C on this machine: compiled, cached by content, called through cffi."""

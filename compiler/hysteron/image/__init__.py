@@ -1,0 +1,1 @@
+"""The weight image: sections, layouts and the container. Bits in, bytes out, exactly both ways."""

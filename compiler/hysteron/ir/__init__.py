@@ -1,0 +1,1 @@
+"""Typed graphs: types, nodes, origins, the verifier and the text form."""

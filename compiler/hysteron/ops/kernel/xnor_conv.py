@@ -1,0 +1,141 @@
+"""Binary or ternary convolution with binary or ternary weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from hysteron.ir.types import Array, TensorType
+from hysteron.ops.kernel._base import (
+    BITS,
+    DTYPE_CODES,
+    I32_MAX,
+    LAYOUT_CODES,
+    OUT_CODES,
+    Example,
+    KernelOp,
+    Params,
+    check_count,
+    check_dtype,
+    check_field,
+    check_range,
+)
+from hysteron.ops.kernel._conv import (
+    bit_scratch,
+    conv_accumulate,
+    conv_examples,
+    conv_params,
+    conv_taps,
+    infer_conv,
+)
+from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
+
+
+@dataclass(frozen=True, slots=True)
+class XnorConv(KernelOp):
+    """acc[y,x,o] = sum over taps of x * w, then thresholds; |acc| <= K = KH*KW*C/groups.
+
+    Inputs: x b1/t2 (H,W,C), w b1/t2 (O,KH,KW,C/groups) [, t i16/i32 (P,F,O), inv b1 (P,O)].
+    ``pad_value`` 0 leaves the taps outside the map out of the sum. ``tile`` is how many
+    pixels are gathered at once: 1 needs least RAM, 8 is fastest on hosts with caches.
+    """
+
+    name: ClassVar[str] = "xnor_conv"
+    CONSTANTS: ClassVar[tuple[int, int]] = (1, 3)
+    OUTPUTS: ClassVar[tuple[int, int]] = (1, 2)
+    SOURCES: ClassVar[tuple[str, ...]] = (
+        "op_xnor_conv",
+        "patch",
+        "xnor_rows",
+        "xnor_sliced",
+        "steps",
+        "ge_bits",
+    )
+    SUMS: ClassVar[bool] = True
+
+    stride_h: int = 1
+    stride_w: int = 1
+    pad_top: int = 0
+    pad_left: int = 0
+    pad_bottom: int = 0
+    pad_right: int = 0
+    pad_value: int = 0
+    dilation_h: int = 1
+    dilation_w: int = 1
+    groups: int = 1
+    out: str = "i32"
+    flips: int = 1
+    layout: str = "rows"
+    tile: int = 1
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        """Return the accumulators or packed bits (OH, OW, O)."""
+        check_count(self, types, 2, 4)
+        x, w = types[:2]
+        check_dtype(self, "x", x, *BITS)
+        shape = infer_conv(self, self, x, w, BITS)
+        check_field(self, "layout", self.layout, tuple(LAYOUT_CODES))
+        check_field(self, "pad_value", self.pad_value, (-1, 0, 1))
+        check_range(self, "tile", self.tile, 1, 32)
+        limit = 2**16 - 1 if self.layout == "sliced" else I32_MAX
+        check_range(self, "K", conv_taps(w), 1, limit)
+        return infer_steps(self, self.out, self.flips, shape, types[2:])
+
+    def reference(self, *arrays: Array) -> tuple[Array, ...]:
+        """Return the exact convolution, thresholded; x (B,H,W,C)."""
+        x, w = arrays[0].astype(np.int8), arrays[1].astype(np.int8)
+        acc = conv_accumulate(self, x, w, int(np.prod(w.shape[1:])))
+        return apply_steps(self.out, acc, arrays[2:])
+
+    def params(self, *types: TensorType) -> Params:
+        """Return the fields of hyst_xnor_conv_params."""
+        x, w = types[:2]
+        return (
+            *conv_params(self, x, w),
+            ("x_type", DTYPE_CODES[x.dtype]),
+            ("w_type", DTYPE_CODES[w.dtype]),
+            ("t_type", DTYPE_CODES[types[2].dtype if len(types) > 2 else "i32"]),
+            ("out_kind", OUT_CODES[self.out]),
+            ("flips", self.flips),
+            ("layout", LAYOUT_CODES[self.layout]),
+            ("tile", self.tile),
+        )
+
+    def scratch_bytes(self, *types: TensorType) -> int:
+        """Return the bytes of ``tile`` patches and, for sliced weights, the index lists."""
+        return bit_scratch(conv_taps(types[1]), self.layout, self.tile)
+
+    def sums_bytes(self, *types: TensorType) -> int:
+        """Return 4 bytes per output for sliced weights and binary inputs."""
+        return 4 * types[1].shape[0] if self.layout == "sliced" and types[0].dtype == "b1" else 0
+
+    def const_encodings(self, *types: TensorType) -> tuple[str, ...]:
+        """Return the weight layout, then plain thresholds and inversion bits."""
+        return (self.layout, "plain", "bits")[: len(types) - 1]
+
+    @classmethod
+    def examples(cls) -> Iterator[Example]:
+        """Yield every window case with output kinds, pads, layouts and ternary operands."""
+        kinds = (("b1", 1), ("i32", 1), ("t2", 2), ("b1x2", 1), ("b1", 2), ("t2", 1))
+        operands = (("b1", "b1"), ("t2", "b1"), ("b1", "t2"), ("t2", "t2"), ("b1", "b1"))
+        number = 0
+        for x_shape, w_shape, fields in conv_examples():
+            for pad_value in (-1, 0, 1):
+                for layout in LAYOUT_CODES:
+                    out, flips = kinds[number % len(kinds)]
+                    x, w = operands[number % len(operands)]
+                    tile = (1, 3, 8)[number % 3]
+                    number += 1
+                    op = cls(
+                        **fields,
+                        pad_value=pad_value,
+                        out=out,
+                        flips=flips,
+                        layout=layout,
+                        tile=tile,
+                    )
+                    steps = step_types(out, flips, w_shape[0], ("i32", "i16")[number % 2])
+                    yield op, (TensorType(x, x_shape), TensorType(w, w_shape), *steps)

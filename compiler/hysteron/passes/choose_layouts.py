@@ -1,0 +1,48 @@
+"""Choose the weight layout and the tile of each layer for a target.
+
+Without a popcount instruction the set-bit list over 32-output groups needs half
+the instructions of any popcount formulation, so such ISAs ask for ``sliced``.
+A layer whose outputs fill their last group of 32 badly stays in ``rows``: the
+group is stored and computed whole. A tile of several pixels reads each row of
+weights once per tile; it costs scratch RAM, so small targets keep single pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hysteron.ir.graph import Graph, Node
+
+
+@dataclass(frozen=True)
+class ChooseLayouts:
+    """Set the ``layout`` and ``tile`` fields of every kernel that has them to the ISA's choice."""
+
+    name = "choose_layouts"
+    layout: str = "rows"
+    tile: int = 1
+
+    def run(self, graph: Graph) -> Graph:
+        """Return the graph with layouts and tiles set, or itself when none changed."""
+        nodes = [self._chosen(graph, node) for node in graph.nodes]
+        changed = any(new is not old for new, old in zip(nodes, graph.nodes, strict=True))
+        return graph.with_nodes(nodes) if changed else graph
+
+    def _chosen(self, graph: Graph, node: Node) -> Node:
+        layout = self.layout if _fills_groups(graph, node) else "rows"
+        # Sliced weights are walked pixel by pixel: a wider tile would only cost RAM.
+        wanted = {"layout": layout, "tile": self.tile if layout == "rows" else 1}
+        fields = {
+            key: value for key, value in wanted.items() if getattr(node.op, key, value) != value
+        }
+        if not fields:
+            return node
+        return replace(node, op=replace(node.op, **fields))  # type: ignore[type-var]
+
+
+def _fills_groups(graph: Graph, node: Node) -> bool:
+    """Return True when groups of 32 outputs waste at most a quarter."""
+    if len(node.inputs) < 2:
+        return False
+    outputs = graph.types[node.inputs[1]].shape[0] // int(getattr(node.op, "groups", 1))
+    return 4 * outputs >= 3 * (-(-outputs // 32) * 32)

@@ -1,0 +1,147 @@
+"""Links generated C into a freestanding ELF file: own linker script, no start-up code, no libc.
+
+The emulator plays the debugger's part: it loads the segments, sets the stack
+pointer and calls functions by symbol. So nothing runs before or around them,
+and a count of instructions is the function's own.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+
+from hysteron._assets import asset_dir
+from hysteron.errors import CapacityError, ToolchainError
+from hysteron.runners.toolchain import Toolchain, probe
+from hysteron.targets import Isa, MemoryMap
+
+_SCRIPT = """\
+MEMORY {{
+  FLASH (rx) : ORIGIN = {flash_base:#x}, LENGTH = {flash_bytes:#x}
+  RAM (rwx) : ORIGIN = {ram_base:#x}, LENGTH = {ram_bytes:#x}
+}}
+SECTIONS {{
+  .text : {{ *(.text .text.*) }} > FLASH
+  .rodata : {{ *(.rodata .rodata.*) }} > FLASH
+  .data : {{ *(.data .data.*) }} > RAM AT> FLASH
+  .bss (NOLOAD) : {{ *(.bss .bss.* COMMON) }} > RAM
+  /DISCARD/ : {{ *(.ARM.exidx .ARM.exidx.* .ARM.extab .ARM.extab.* .comment .note.*) }}
+}}
+"""
+
+_LINK_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class ElfInfo:
+    """A linked file and what it costs.
+
+    ``flash_bytes``: code, constants and the initial values of data;
+    ``ram_bytes``: data and bss, without the stack. ``compiler`` is a name, not
+    a path, so that reports are the same on every machine.
+    """
+
+    path: Path
+    flash_bytes: int
+    ram_bytes: int
+    compiler: str
+    version: str
+    flags: tuple[str, ...]
+
+
+def build_elf(
+    c_files: Sequence[Path],
+    include_dirs: Sequence[Path],
+    isa: Isa,
+    out: Path,
+    entry_symbols: Sequence[str],
+    *,
+    memory: MemoryMap | None = None,
+    family: str | None = None,
+    defines: Sequence[str] = (),
+) -> ElfInfo:
+    """Compile and link ``c_files`` into ``out``; keep ``entry_symbols`` and what they reach.
+
+    ``memory`` is a part's map (default: the instruction set's own), ``family``
+    forces a compiler family, ``defines`` are ``NAME`` or ``NAME=VALUE``.
+    Raises CapacityError when a memory overflows, ToolchainError with the
+    compiler's first errors otherwise.
+    """
+    tools = probe(isa, family)
+    if memory is None:
+        if isa.emulator is None:
+            raise ToolchainError(f"{isa.name} has no emulator", fix="use the host runner")
+        memory = isa.emulator.memory
+    extra = asset_dir("runtime_c") / "freestanding"
+    flags = (*tools.flags, *(f"-D{define}" for define in defines))
+    with tempfile.TemporaryDirectory(prefix="hysteron-") as scratch:
+        script = Path(scratch) / "link.ld"
+        script.write_text(_SCRIPT.format_map(_fields(memory)), encoding="ascii")
+        command = [
+            *tools.command,
+            *flags,
+            *(f"-I{folder}" for folder in include_dirs),
+            *("-isystem", str(extra)),
+            *(str(path) for path in (*c_files, extra / "mem.c")),
+            *tools.link_flags,
+            *(f"-Wl,-u,{name}" for name in entry_symbols),
+            *(f"-Wl,--entry={name}" for name in entry_symbols[:1]),
+            f"-Wl,-T,{script}",
+            *("-o", str(out)),
+            *tools.libraries,
+        ]
+        _run(command, isa, tools, memory)
+    flash, ram = _sizes(out)
+    name = "ziglang cc" if tools.family == "zig" else tools.command[0]
+    return ElfInfo(out, flash, ram, name, tools.version, flags)
+
+
+def _fields(memory: MemoryMap) -> dict[str, int]:
+    return {name: getattr(memory, name) for name in memory.__struct_fields__}
+
+
+def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LINK_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolchainError("cannot run the compiler", where=isa.name, got=str(error)) from error
+    if done.returncode == 0:
+        return
+    full = re.search(r"region '?`?(\w+)'?:? overflowed by (\d+) bytes", done.stderr)
+    if full:
+        have = memory.flash_bytes if full[1] == "FLASH" else memory.ram_bytes
+        raise CapacityError(
+            f"the program does not fit into {full[1]}",
+            where=isa.name,
+            got=f"{have + int(full[2]):,} bytes",
+            wanted=f"at most {have:,}",
+            fix="choose a larger part or a smaller model",
+        )
+    errors = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
+    raise ToolchainError(
+        "compiling failed",
+        where=f"{isa.name}, {tools.version}",
+        got=" | ".join((errors or done.stderr.strip().splitlines() or ["no message"])[:5]),
+    )
+
+
+def _sizes(path: Path) -> tuple[int, int]:
+    """Return (flash, RAM) bytes of the sections that occupy memory on the part."""
+    flash = ram = 0
+    with path.open("rb") as stream:
+        for section in ELFFile(stream).iter_sections():
+            flags, size = section["sh_flags"], section["sh_size"]
+            if not flags & SH_FLAGS.SHF_ALLOC:
+                continue
+            if section["sh_type"] != "SHT_NOBITS":
+                flash += size
+            if flags & SH_FLAGS.SHF_WRITE:
+                ram += size
+    return flash, ram

@@ -1,0 +1,37 @@
+"""Targets as data: instruction sets and parts, one TOML file each."""
+
+from hysteron.targets.load import (
+    cpu_features,
+    known,
+    load_file,
+    load_isa,
+    load_mcu,
+    load_target,
+)
+from hysteron.targets.schema import (
+    Compiler,
+    Emulator,
+    Isa,
+    Mcu,
+    MemoryMap,
+    Region,
+    Sourced,
+    Target,
+)
+
+__all__ = [
+    "Compiler",
+    "Emulator",
+    "Isa",
+    "Mcu",
+    "MemoryMap",
+    "Region",
+    "Sourced",
+    "Target",
+    "cpu_features",
+    "known",
+    "load_file",
+    "load_isa",
+    "load_mcu",
+    "load_target",
+]

@@ -1,0 +1,118 @@
+"""What a target file may hold. Units are in the key names; sizes are bytes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Status = Literal["stated", "derived", "third-party", "assumption"]
+
+
+class Sourced(Struct, frozen=True, forbid_unknown_fields=True):
+    """A number with where it comes from and how far to trust it."""
+
+    value: int
+    status: Status
+    source: str
+
+
+class MemoryMap(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where code and data go, in bytes: what a linker script needs."""
+
+    flash_base: int
+    flash_bytes: int
+    ram_base: int
+    ram_bytes: int
+
+
+class Compiler(Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to compile for an instruction set.
+
+    ``{python}`` in ``command`` is the running interpreter. ``libraries`` go
+    last on the link line. ``install`` is the sentence a user needs.
+    """
+
+    family: Literal["gcc", "zig"]
+    command: tuple[str, ...]
+    flags: tuple[str, ...]
+    link_flags: tuple[str, ...]
+    install: str
+    libraries: tuple[str, ...] = ()
+
+
+class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
+    """The emulator of an instruction set, its processor model and default memory map."""
+
+    kind: Literal["unicorn"]
+    cpu: str
+    memory: MemoryMap
+
+
+class Isa(Struct, frozen=True, forbid_unknown_fields=True):
+    """An instruction set: compilers in order of preference, kernels, emulator.
+
+    ``kernel_suffixes`` are tried in order for ``op_<name>_<suffix>.c``; native
+    sets (``emulator`` None) run on this machine and may need ``cpu_features``.
+    """
+
+    schema: Literal[1]
+    name: str
+    title: str
+    word_bits: Literal[32, 64]
+    kernel_suffixes: tuple[str, ...]
+    weight_layout: Literal["rows", "sliced"]
+    compilers: tuple[Compiler, ...]
+    cpu_features: tuple[str, ...] = ()
+    emulator: Emulator | None = None
+
+
+class Region(Struct, frozen=True, forbid_unknown_fields=True):
+    """One memory of a part. ``code`` holds code and constants, ``data`` variables and stack."""
+
+    name: str
+    use: Literal["code", "data", "extra"]
+    technology: str
+    base: Sourced
+    size_bytes: Sourced
+
+
+class Mcu(Struct, frozen=True, forbid_unknown_fields=True):
+    """A real part: its instruction set, clock and memories, each number sourced."""
+
+    schema: Literal[1]
+    name: str
+    title: str
+    isa: str
+    clock_hz: Sourced
+    regions: tuple[Region, ...]
+
+    def region(self, use: str) -> Region:
+        """Return the first region of a use; raises StopIteration when there is none."""
+        return next(region for region in self.regions if region.use == use)
+
+
+class Target(Struct, frozen=True):
+    """What ``-t`` names: an instruction set, and the part when one was named."""
+
+    name: str
+    isa: Isa
+    mcu: Mcu | None = None
+
+    @property
+    def is_host(self) -> bool:
+        """True when the code runs natively on this machine."""
+        return self.isa.emulator is None
+
+    @property
+    def memory(self) -> MemoryMap | None:
+        """The part's memory map, else the instruction set's default; None on the host."""
+        if self.mcu is None:
+            return self.isa.emulator.memory if self.isa.emulator else None
+        code, data = self.mcu.region("code"), self.mcu.region("data")
+        return MemoryMap(
+            flash_base=code.base.value,
+            flash_bytes=code.size_bytes.value,
+            ram_base=data.base.value,
+            ram_bytes=data.size_bytes.value,
+        )

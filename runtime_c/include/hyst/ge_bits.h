@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Primitive: 32 comparisons at once. */
+#ifndef HYST_GE_BITS_H
+#define HYST_GE_BITS_H
+
+#include "hyst/elements.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bit j = [acc[j] >= t[at + j]] for j < n, 0 above; 1 <= n <= 32. acc has 32 entries;
+ * only n thresholds are read. */
+uint32_t hyst_ge_bits(const int32_t *acc, const void *t, int32_t t_type, uint32_t at, uint32_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

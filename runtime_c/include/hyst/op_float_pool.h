@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pooling of floats.
+ *
+ * kind: 0 max, 1 sum, 2 mean over the taps inside the map, ascending.
+ * Buffers are aligned to 8 bytes (4 on 32-bit targets) and do not overlap. Any bytes in
+ * constants are memory-safe and defined. */
+#ifndef HYST_OP_FLOAT_POOL_H
+#define HYST_OP_FLOAT_POOL_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* cffi:begin */
+typedef struct hyst_float_pool_params {
+    int32_t in_h;
+    int32_t in_w;
+    int32_t channels;
+    int32_t out_h;
+    int32_t out_w;
+    int32_t kernel_h;
+    int32_t kernel_w;
+    int32_t stride_h;
+    int32_t stride_w;
+    int32_t pad_top;
+    int32_t pad_left;
+    int32_t dilation_h;
+    int32_t dilation_w;
+    int32_t kind;
+} hyst_float_pool_params;
+
+void hyst_float_pool(const hyst_float_pool_params *p, const void *x, void *out, void *scratch);
+/* cffi:end */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

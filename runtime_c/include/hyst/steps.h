@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From accumulators to outputs: raw i32, or threshold bits packed 32 at a time.
+ *
+ * Plane p of channel c is XOR_f [acc >= t[p,f,c]] XOR inv[p,c]. t is i16 or i32
+ * (P,F,C); inv holds each plane's C bits padded to 8 bytes. */
+#ifndef HYST_STEPS_H
+#define HYST_STEPS_H
+
+#include "hyst/elements.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hyst_sink {
+    int32_t out_kind; /* HYST_OUT_* */
+    int32_t t_type;   /* HYST_I16 or HYST_I32 */
+    uint32_t flips;   /* F */
+    uint32_t channels;
+    uint32_t size; /* elements of one output: pixels * channels */
+    const void *t;
+    const void *inv;
+    void *out[2];
+} hyst_sink;
+
+/* Clears packed outputs; call once per kernel run. out[1] of t2 is the second plane. */
+void hyst_sink_begin(hyst_sink *sink);
+
+/* Writes n (1..32) neighbouring channels from c0 of one pixel. acc has 32 entries. */
+void hyst_sink_put(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t n,
+                   const int32_t *acc);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

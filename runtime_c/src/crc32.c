@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hyst/crc32.h"
+
+/* Entry i is the remainder of i * x^28: four bits at a time from 64 bytes of table. */
+static const uint32_t hyst_crc32_nibble[16] = {
+    0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u,
+    0x4db26158u, 0x5005713cu, 0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu,
+    0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu,
+};
+
+uint32_t hyst_crc32(uint32_t crc, const void *data, size_t bytes)
+{
+    const unsigned char *at = (const unsigned char *)data;
+    crc = ~crc;
+    for (size_t i = 0; i < bytes; i++) {
+        crc ^= at[i];
+        crc = (crc >> 4) ^ hyst_crc32_nibble[crc & 15u];
+        crc = (crc >> 4) ^ hyst_crc32_nibble[crc & 15u];
+    }
+    return ~crc;
+}

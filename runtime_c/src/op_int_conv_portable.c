@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hyst/op_int_conv.h"
+
+#include "hyst/int_rows.h"
+#include "hyst/int_sliced.h"
+#include "hyst/patch.h"
+#include "hyst/steps.h"
+
+typedef struct layer {
+    hyst_geometry g;
+    const hyst_int_conv_params *p;
+    const void *x;
+    const unsigned char *w;
+    unsigned char *patch, *work; /* gathered elements; planes, or sums and list */
+    uint32_t taps;
+    uint32_t per_group; /* outputs of one group */
+    hyst_sink sink;
+} layer;
+
+static void rows(const layer *l, uint32_t pixel, int32_t group)
+{
+    const uint32_t stride = hyst_plane_bytes(l->taps), first = (uint32_t)group * l->per_group;
+    const int32_t total = hyst_int_planes(l->patch, l->p->x_type, l->taps, l->work);
+    int32_t acc[32];
+    uint32_t o;
+    for (o = 0; o < l->per_group; o += 32u) {
+        const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
+        const unsigned char *row = l->w + (first + o) * stride;
+        const unsigned char *negative =
+            l->p->w_type == HYST_T2 ? row + (uint32_t)l->g.out_c * stride : NULL;
+        hyst_int_rows(l->work, l->p->x_type, total, row, negative, l->taps, n, acc);
+        hyst_sink_put(&l->sink, pixel, first + o, n, acc);
+    }
+}
+
+static void sliced(const layer *l, uint32_t pixel, int32_t group)
+{
+    const uint32_t first = (uint32_t)group * l->per_group, blocks = (l->per_group + 31u) / 32u;
+    const uint32_t plane = (uint32_t)l->g.groups * blocks * l->taps * 4u;
+    const int32_t total = hyst_int_total(l->patch, l->p->x_type, l->taps);
+    int32_t *acc = (int32_t *)(void *)l->work; /* then the list */
+    uint32_t b, i;
+    for (b = 0; b < blocks; b += HYST_INT_BLOCKS) {
+        const uint32_t count = blocks - b < HYST_INT_BLOCKS ? blocks - b : HYST_INT_BLOCKS;
+        const unsigned char *block = l->w + ((uint32_t)group * blocks + b) * l->taps * 4u;
+        hyst_int_sliced(l->patch, l->p->x_type, total, l->taps, block,
+                        l->p->w_type == HYST_T2 ? block + plane : NULL, count,
+                        (uint16_t *)(void *)(acc + 32u * HYST_INT_BLOCKS), acc);
+        for (i = 0; i < count; i++) {
+            const uint32_t o = (b + i) * 32u, left = l->per_group - o;
+            hyst_sink_put(&l->sink, pixel, first + o, left < 32u ? left : 32u, acc + 32u * i);
+        }
+    }
+}
+
+void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, const void *t,
+                   const void *inv, void *out, void *out1, void *scratch)
+{
+    const int32_t pixels = p->out_h * p->out_w;
+    int32_t pixel, group;
+    layer l;
+    HYST_GEOMETRY(l.g, p);
+    l.p = p;
+    l.x = x;
+    l.w = (const unsigned char *)w;
+    l.taps = hyst_geometry_taps(&l.g);
+    l.patch = (unsigned char *)scratch;
+    l.work = l.patch + hyst_plane_bytes(l.taps) * 8u * (p->x_type == HYST_I16 ? 2u : 1u);
+    l.per_group = (uint32_t)(p->out_c / p->groups);
+    l.sink.out_kind = p->out_kind;
+    l.sink.t_type = p->t_type;
+    l.sink.flips = (uint32_t)p->flips;
+    l.sink.channels = (uint32_t)p->out_c;
+    l.sink.size = (uint32_t)pixels * (uint32_t)p->out_c;
+    l.sink.t = t;
+    l.sink.inv = inv;
+    l.sink.out[0] = out;
+    l.sink.out[1] = out1;
+    hyst_sink_begin(&l.sink);
+    for (pixel = 0; pixel < pixels; pixel++) {
+        for (group = 0; group < p->groups; group++) {
+            hyst_patch_ints(&l.g, l.x, p->x_type, pixel / p->out_w, pixel % p->out_w, group,
+                            l.patch);
+            if (p->layout == HYST_SLICED) {
+                sliced(&l, (uint32_t)pixel, group);
+            } else {
+                rows(&l, (uint32_t)pixel, group);
+            }
+        }
+    }
+}

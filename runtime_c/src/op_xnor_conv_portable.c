@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hyst/op_xnor_conv.h"
+
+#include "hyst/patch.h"
+#include "hyst/steps.h"
+#include "hyst/xnor_rows.h"
+#include "hyst/xnor_sliced.h"
+
+typedef struct layer {
+    hyst_geometry g;
+    const hyst_xnor_conv_params *p;
+    const unsigned char *x, *w;
+    const void *sums;
+    unsigned char *scratch;
+    uint32_t taps, patch; /* bits and padded bytes of one patch */
+    uint32_t per_group;   /* outputs of one group */
+    hyst_sink sink;
+} layer;
+
+/* Gathers one position; returns 1 when the mask was written and must be used. */
+static int32_t gather(const layer *l, int32_t pixel, int32_t group, unsigned char *sign,
+                      unsigned char *mask)
+{
+    const int32_t oy = pixel / l->g.out_w, ox = pixel % l->g.out_w;
+    const int32_t pad = l->g.pad_value;
+    const int32_t complete = hyst_patch_bits(&l->g, l->x, oy, ox, group, pad > 0, sign);
+    if (l->p->x_type == HYST_T2) {
+        const uint32_t size = (uint32_t)l->g.in_h * (uint32_t)l->g.in_w * (uint32_t)l->g.in_c;
+        uint32_t i;
+        hyst_patch_bits(&l->g, l->x + hyst_plane_bytes(size), oy, ox, group, pad < 0, mask);
+        for (i = 0; i < hyst_words(l->taps); i++) {
+            hyst_store(mask, i, hyst_load(mask, i) ^ hyst_load(sign, i));
+        }
+        return 1;
+    }
+    if (complete || pad != 0) {
+        return 0;
+    }
+    hyst_patch_mask(&l->g, oy, ox, group, mask);
+    return 1;
+}
+
+/* count <= 32 neighbouring positions: rows of weights stay in the cache over all of them. */
+static void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
+{
+    const uint32_t first = (uint32_t)group * l->per_group;
+    uint32_t masked = 0, o;
+    int32_t i;
+    for (i = 0; i < count; i++) {
+        unsigned char *sign = l->scratch + (uint32_t)i * 2u * l->patch;
+        masked |= (uint32_t)gather(l, pixel + i, group, sign, sign + l->patch) << i;
+    }
+    for (o = 0; o < l->per_group; o += 32u) {
+        const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
+        const unsigned char *row = l->w + (first + o) * l->patch;
+        const unsigned char *negative =
+            l->p->w_type == HYST_T2 ? row + (uint32_t)l->g.out_c * l->patch : NULL;
+        for (i = 0; i < count; i++) {
+            const unsigned char *sign = l->scratch + (uint32_t)i * 2u * l->patch;
+            int32_t acc[32];
+            hyst_xnor_rows(sign, ((masked >> i) & 1u) ? sign + l->patch : NULL, row, negative,
+                           l->taps, n, acc);
+            hyst_sink_put(&l->sink, (uint32_t)(pixel + i), first + o, n, acc);
+        }
+    }
+}
+
+static void sliced(const layer *l, int32_t pixel, int32_t group)
+{
+    const uint32_t first = (uint32_t)group * l->per_group, blocks = (l->per_group + 31u) / 32u;
+    const uint32_t plane = (uint32_t)l->g.groups * blocks * l->taps * 4u;
+    unsigned char *sign = l->scratch, *mask = sign + l->patch;
+    const int32_t masked = gather(l, pixel, group, sign, mask);
+    hyst_sliced_input input;
+    int32_t acc[32];
+    uint32_t b;
+    input.k = l->taps;
+    input.lists = (uint16_t *)(void *)(mask + l->patch);
+    hyst_sliced_lists(&input, sign, masked ? mask : NULL, l->sums != NULL && !masked);
+    for (b = 0; b < blocks; b++) {
+        const uint32_t o = b * 32u, n = l->per_group - o < 32u ? l->per_group - o : 32u;
+        const unsigned char *block = l->w + ((uint32_t)group * blocks + b) * l->taps * 4u;
+        hyst_xnor_sliced(&input, block, l->p->w_type == HYST_T2 ? block + plane : NULL, l->sums,
+                         first + o, n, acc);
+        hyst_sink_put(&l->sink, (uint32_t)pixel, first + o, n, acc);
+    }
+}
+
+void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w, const void *t,
+                    const void *inv, void *out, void *out1, const void *sums, void *scratch)
+{
+    const int32_t pixels = p->out_h * p->out_w;
+    const int32_t tile = p->layout == HYST_SLICED ? 1 : p->tile;
+    int32_t pixel, group;
+    layer l;
+    HYST_GEOMETRY(l.g, p);
+    l.p = p;
+    l.x = (const unsigned char *)x;
+    l.w = (const unsigned char *)w;
+    l.sums = sums;
+    l.scratch = (unsigned char *)scratch;
+    l.taps = hyst_geometry_taps(&l.g);
+    l.patch = hyst_plane_bytes(l.taps);
+    l.per_group = (uint32_t)(p->out_c / p->groups);
+    l.sink.out_kind = p->out_kind;
+    l.sink.t_type = p->t_type;
+    l.sink.flips = (uint32_t)p->flips;
+    l.sink.channels = (uint32_t)p->out_c;
+    l.sink.size = (uint32_t)pixels * (uint32_t)p->out_c;
+    l.sink.t = t;
+    l.sink.inv = inv;
+    l.sink.out[0] = out;
+    l.sink.out[1] = out1;
+    hyst_sink_begin(&l.sink);
+    for (pixel = 0; pixel < pixels; pixel += tile) {
+        const int32_t count = pixels - pixel < tile ? pixels - pixel : tile;
+        for (group = 0; group < p->groups; group++) {
+            if (p->layout == HYST_SLICED) {
+                sliced(&l, pixel, group);
+            } else {
+                rows(&l, pixel, count, group);
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hyst/steps.h"
+
+#include "hyst/ge_bits.h"
+
+void hyst_sink_begin(hyst_sink *sink)
+{
+    if (sink->out_kind == HYST_OUT_I32) {
+        return;
+    }
+    if (sink->out_kind == HYST_OUT_T2) {
+        sink->out[1] = (unsigned char *)sink->out[0] + hyst_plane_bytes(sink->size);
+    }
+    hyst_clear_bits(sink->out[0], sink->size);
+    if (sink->out_kind != HYST_OUT_B1) {
+        hyst_clear_bits(sink->out[1], sink->size);
+    }
+}
+
+/* ORs n <= 32 bits in; a whole aligned word is stored directly. */
+static void put_bits(void *out, uint32_t at, uint32_t bits, uint32_t n)
+{
+    if (n == 32u && at % 32u == 0u) {
+        hyst_store32(out, at / 32u, bits);
+    } else {
+        hyst_or_bits(out, at, bits, n);
+    }
+}
+
+void hyst_sink_put(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t n,
+                   const int32_t *acc)
+{
+    const uint32_t at = pixel * sink->channels + c0;
+    const uint32_t planes = sink->out_kind == HYST_OUT_B1 ? 1u : 2u;
+    uint32_t p, f;
+    if (sink->out_kind == HYST_OUT_I32) {
+        for (p = 0; p < n; p++) {
+            hyst_put_i32(sink->out[0], at + p, acc[p]);
+        }
+        return;
+    }
+    for (p = 0; p < planes; p++) {
+        const unsigned char *inv =
+            (const unsigned char *)sink->inv + p * hyst_plane_bytes(sink->channels);
+        uint32_t bits = (uint32_t)hyst_get_bits(inv, c0, n);
+        for (f = 0; f < sink->flips; f++) {
+            bits ^= hyst_ge_bits(acc, sink->t, sink->t_type,
+                                 (p * sink->flips + f) * sink->channels + c0, n);
+        }
+        put_bits(sink->out[p], at, bits, n);
+    }
+}
