@@ -70,9 +70,11 @@ class Maker:
         self.shape = [outputs, *_slid(self.shape[1:], kernel, pads, strides, dilations)]
         return self
 
-    def pool(self, kernel: Sequence[int], strides: Sequence[int]) -> Maker:
-        """Take the maximum over windows."""
-        self.op("MaxPool", kernel_shape=list(kernel), strides=list(strides))
+    def pool(
+        self, kernel: Sequence[int], strides: Sequence[int], kind: str = "MaxPool"
+    ) -> Maker:
+        """Take the maximum (or the average) over windows."""
+        self.op(kind, kernel_shape=list(kernel), strides=list(strides))
         none = [0] * (2 * len(kernel))
         self.shape[1:] = _slid(self.shape[1:], kernel, none, strides, [1] * len(kernel))
         return self

@@ -18,6 +18,7 @@ Choose = Callable[..., Any]
 
 #: No more than this share of generated networks may be refused.
 SHARE = 0.1
+SIGNS = ("sign", "where", "larq", "step", "bipolar")
 
 
 def _weights(net: Maker, pick: Choose, *shape: int, axis: int) -> Any:
@@ -56,7 +57,7 @@ def _activation(net: Maker, pick: Choose) -> str:
     _norm(net, pick)
     if bend == "clip":
         net.op("Clip", net.const(np.float32(-1)), net.const(np.float32(1)))
-    kind: str = pick("sign", "where", "larq", "step", "where")
+    kind: str = pick(*SIGNS)
     net.sign(kind)
     return kind
 
@@ -101,11 +102,13 @@ def _block(net: Maker, pick: Choose) -> None:
     kind = _activation(net, pick)
     if pool == "after":
         net.pool([2] * axes, [2] * axes)
-    extra = pick(None, None, None, "residual", "concat")
-    if extra == "residual" and kind != "step":
+    extra = pick(None, None, None, "residual", "concat", "average")
+    if extra == "residual":
         _residual(net)
     elif extra == "concat":
-        _concat(net, kind)
+        _concat(net, pick(kind, *SIGNS))
+    elif extra == "average" and min(net.shape[1:]) >= 4:
+        net.pool([2] * axes, [2] * axes, "AveragePool").batch_norm().sign(pick(*SIGNS))
 
 
 def _network(pick: Choose, seed: int) -> Maker:
@@ -142,7 +145,7 @@ def _explore(examples: int) -> tuple[Counter[str], list[str]]:
 
         model = _network(pick, seed).model()
         try:
-            compiled = compiled_net(model, pick("uint8", "int8", "float32"))
+            compiled = compiled_net(model, pick("uint8", "int8", "int16", "float32"))
         except UnsupportedError as error:
             assert error.message()
             seen["refused"] += 1

@@ -10,7 +10,16 @@ import numpy as np
 from hysteron.exact import sign
 from hysteron.ir.graph import Node
 from hysteron.passes.lowering.emitter import Emitter, Refused, flat_index
-from hysteron.passes.lowering.storage import as_map, kernel, retyped, stored, to_floats
+from hysteron.passes.lowering.storage import (
+    PACKED,
+    as_map,
+    kernel,
+    retyped,
+    stored,
+    three_valued,
+    to_floats,
+    widened,
+)
 from hysteron.passes.lowering.values import Compared, Floats, Lattice, Value, standard_index
 from hysteron.passes.pieces import Channel, Pieces
 
@@ -29,8 +38,10 @@ def lower_concat(em: Emitter, node: Node, parts: list[Value], *, real: bool) -> 
         if not isinstance(part, Lattice) or part.pad is not None:
             raise Refused(f"{node.origin}: concatenation of a padded or float tensor")
         bases.append(stored(em, part, node.origin))
-    if len({em.types[b.tensor].dtype for b in bases}) != 1:
-        raise Refused(f"{node.origin}: concatenation of different encodings")
+    dtypes = {em.types[base.tensor].dtype for base in bases}
+    if len(dtypes) > 1:
+        common = three_valued if dtypes <= set(PACKED) else widened
+        bases = [common(em, base, node.origin) for base in bases]
     tensor, shape, index = _joined(em, node, list(bases))
     low, high = min(b.pieces.lo for b in bases), max(b.pieces.hi for b in bases)
     channels: list[Channel] = []

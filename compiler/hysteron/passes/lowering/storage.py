@@ -24,6 +24,7 @@ from hysteron.passes.pieces import Pieces, Segment
 from hysteron.passes.steps import Plane, StepFunction, step_function, threshold_arrays
 
 BIT_RANGE = (-1, 1)
+PACKED = ("b1", "t2")
 
 
 def kernel(name: str, **fields: object) -> Op:
@@ -236,10 +237,33 @@ def pooled_integers(em: Emitter, value: Lattice, origin: Origin) -> Lattice:
         raise Refused(f"{origin}: max pooling of channels of which some rise and some fall")
     kind = "max" if directions == {1} else "min"
     tensor = value.tensor
-    if em.types[tensor].dtype in ("b1", "t2"):
-        raise Refused(f"{origin}: max pooling of packed bits whose integer values are needed")
+    if em.types[tensor].dtype in PACKED:
+        tensor = widened(em, value, origin).tensor
     out = em.one(kernel("max_pool_int", kind=kind, **pool_fields(pool)), (tensor,), origin)
     return replace(value, tensor=out, pool=None, pool_direction=(), post=())
+
+
+def widened(em: Emitter, value: Lattice, origin: Origin) -> Lattice:
+    """Return the same integers stored as i32: a sum over windows of one element."""
+    if em.types[value.tensor].dtype == "i32":
+        return value
+    size = int(np.prod(value.shape, dtype=np.int64))
+    tensor = retyped(em, value.tensor, (1, size // value.channels, value.channels), origin)
+    one = Window((1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+    out = em.one(kernel("sum_pool", **pool_fields(one)), (tensor,), origin)
+    return replace(value, tensor=retyped(em, out, value.shape, origin))
+
+
+def three_valued(em: Emitter, value: Lattice, origin: Origin) -> Lattice:
+    """Return stored bits (b1) as t2, -1 and +1 in the two planes; t2 as it is."""
+    if em.types[value.tensor].dtype == "t2":
+        return value
+    channels, shape = shared_channels(int(np.prod(value.shape, dtype=np.int64)))
+    planes = [[Plane((1,), False)], [Plane((0,), True)]]  # n >= 1, and not n >= 0
+    consts = _constants(em, planes, 1, channels, value.pieces)
+    tensor = retyped(em, value.tensor, shape, origin)
+    out = em.one(kernel("step", out="t2", flips=1), (tensor, *consts), origin)
+    return replace(value, tensor=retyped(em, out, value.shape, origin))
 
 
 def as_map(em: Emitter, value: Value, channels: int, size: tuple[int, int], origin: Origin) -> str:
