@@ -70,9 +70,7 @@ class Maker:
         self.shape = [outputs, *_slid(self.shape[1:], kernel, pads, strides, dilations)]
         return self
 
-    def pool(
-        self, kernel: Sequence[int], strides: Sequence[int], kind: str = "MaxPool"
-    ) -> Maker:
+    def pool(self, kernel: Sequence[int], strides: Sequence[int], kind: str = "MaxPool") -> Maker:
         """Take the maximum (or the average) over windows."""
         self.op(kind, kernel_shape=list(kernel), strides=list(strides))
         none = [0] * (2 * len(kernel))

@@ -21,6 +21,7 @@ from hysteron.passes.lowering.storage import (
     retyped,
     stored,
     to_floats,
+    widened,
     window_fields,
 )
 from hysteron.passes.lowering.values import (
@@ -144,9 +145,10 @@ def lower_conv(em: Emitter, node: Node, x: Value, w: Array, *, real: bool) -> Va
     if real:
         return _float_conv(em, node, x, taps, window, group, one_d)
     operand = integer_operand(em, x, node)
-    base = operand.value
     weights = _weights(node, taps)
     pads, pad_code = _padding(node, operand, window)
+    operand = _widened_for(em, node, operand, pad_code)
+    base = operand.value
     window = Window(window.kernel, window.stride, pads, window.dilation)
     if operand.value.pad is not None:
         height = base.index.shape[1]
@@ -162,7 +164,7 @@ def lower_conv(em: Emitter, node: Node, x: Value, w: Array, *, real: bool) -> Va
     bits = operand.dtype == "b1" and weights.dtype == "b1"
     masked = pad_code == 0 and operand.dtype in ("b1", "t2") and any(pads)
     stride, residue = _parity(bits, masked, taps.shape[3], k)
-    pieces = _accumulator_pieces(operand, weights, k * operand.reach)
+    pieces = _accumulator_pieces(operand, weights, k * max(operand.reach, abs(pad_code)))
     out_c = taps.shape[0]
     index = standard_index(out_c, out_h, out_w)
     return Lattice(acc, (out_h, out_w, out_c), _squeezed(index, one_d), pieces, stride, residue)
@@ -235,12 +237,23 @@ def _padding(node: Node, operand: Operand, window: Window) -> tuple[tuple[int, i
         return pads, 0
     code = (real - operand.offset) / operand.slope
     low, high = LIMITS[operand.dtype]
+    if code.denominator == 1 and not low <= code <= high:
+        low, high = LIMITS["i16"]  # _widened_for stores the input so
     if code.denominator != 1 or not low <= code <= high:
         raise Refused(
             f"{node.origin}: pad value {real} is no level of the padded tensor "
             f"(levels {operand.offset} + {operand.slope} * n)"
         )
     return pads, int(code)
+
+
+def _widened_for(em: Emitter, node: Node, operand: Operand, code: int) -> Operand:
+    """Return the operand in a type that holds the pad's integer: i16 where 8 bits do not."""
+    low, high = LIMITS[operand.dtype]
+    if low <= code <= high:
+        return operand
+    base = _narrowed(em, widened(em, operand.value, node.origin), node)
+    return replace(operand, value=base, dtype="i16")
 
 
 def _squeezed(index: Index, one_d: bool) -> Index:

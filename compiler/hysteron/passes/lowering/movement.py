@@ -46,8 +46,8 @@ def lower_concat(em: Emitter, node: Node, parts: list[Value], *, real: bool) -> 
     low, high = min(b.pieces.lo for b in bases), max(b.pieces.hi for b in bases)
     channels: list[Channel] = []
     for base in bases:
-        widened = base.pieces.widened(base.index.shape[0])
-        channels += [(channel[0]._replace(start=low),) for channel in widened]
+        spread = base.pieces.widened(base.index.shape[0])
+        channels += [(channel[0]._replace(start=low),) for channel in spread]
     if all(channel == channels[0] for channel in channels):
         channels = channels[:1]
     stride, residue = bases[0].stride, bases[0].residue

@@ -247,11 +247,12 @@ def widened(em: Emitter, value: Lattice, origin: Origin) -> Lattice:
     """Return the same integers stored as i32: a sum over windows of one element."""
     if em.types[value.tensor].dtype == "i32":
         return value
-    size = int(np.prod(value.shape, dtype=np.int64))
+    shape = em.types[value.tensor].shape  # value.shape may be that of a pending pool
+    size = int(np.prod(shape, dtype=np.int64))
     tensor = retyped(em, value.tensor, (1, size // value.channels, value.channels), origin)
     one = Window((1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
     out = em.one(kernel("sum_pool", **pool_fields(one)), (tensor,), origin)
-    return replace(value, tensor=retyped(em, out, value.shape, origin))
+    return replace(value, tensor=retyped(em, out, shape, origin))
 
 
 def three_valued(em: Emitter, value: Lattice, origin: Origin) -> Lattice:
