@@ -1,0 +1,1 @@
+"""Campaigns: chips x conditions x samples, their statistics, store and pictures."""

@@ -1,0 +1,1 @@
+"""Chips: seeded specimens of a memory technology that hold an image."""

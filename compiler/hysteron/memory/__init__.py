@@ -1,0 +1,1 @@
+"""Memory technologies: cell physics, error channels, error-correcting codes."""
