@@ -5,6 +5,9 @@
 #include "hyst/steps.h"
 #include "hyst/xnor_rows.h"
 #include "hyst/xnor_sliced.h"
+#include "hyst/xnor_tile.h"
+
+#define LANES HYST_TILE_LANES
 
 typedef struct layer {
     hyst_geometry g;
@@ -65,6 +68,55 @@ static void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
     }
 }
 
+/* Puts one gathered position into lane p of a tile and returns its counted elements. */
+static int32_t spread(const layer *l, const unsigned char *sign, const unsigned char *mask,
+                      unsigned char *tile, uint32_t p)
+{
+    const uint32_t words = hyst_words(l->taps);
+    uint32_t counted = 0, i;
+    for (i = 0; i < words; i++) {
+        const hyst_word tail = i + 1u < words ? HYST_ALL_ONES : hyst_tail_mask(l->taps);
+        const hyst_word valid = mask ? hyst_load(mask, i) & tail : tail;
+        hyst_store(tile, i * LANES + p, hyst_load(sign, i));
+        hyst_store(tile + LANES * l->patch, i * LANES + p, valid);
+        counted += mask ? hyst_popcount(valid) : 0u;
+    }
+    return mask ? (int32_t)counted : (int32_t)l->taps;
+}
+
+/* count <= 32 neighbouring positions, four to a tile. Lanes past the last position hold
+ * what they held before: nobody reads their sums. */
+static void tiled(const layer *l, int32_t pixel, int32_t count, int32_t group)
+{
+    const uint32_t first = (uint32_t)group * l->per_group, size = 2u * LANES * l->patch;
+    unsigned char *sign = l->scratch, *tiles = sign + 2u * l->patch;
+    int32_t counted[32] = {0};
+    uint32_t masked = 0, o, t, p;
+    int32_t i;
+    for (i = 0; i < count; i++) {
+        const uint32_t lane = (uint32_t)i % LANES;
+        const int32_t used = gather(l, pixel + i, group, sign, sign + l->patch);
+        counted[i] = spread(l, sign, used ? sign + l->patch : NULL,
+                            tiles + (uint32_t)i / LANES * size, lane);
+        masked |= (uint32_t)used << ((uint32_t)i / LANES);
+    }
+    for (o = 0; o < l->per_group; o += 32u) {
+        const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
+        const unsigned char *row = l->w + (first + o) * l->patch;
+        for (t = 0; t * LANES < (uint32_t)count; t++) {
+            const unsigned char *tile = tiles + t * size;
+            const uint32_t left = (uint32_t)count - t * LANES;
+            int32_t acc[LANES * 32u];
+            hyst_xnor_tile(tile, ((masked >> t) & 1u) ? tile + LANES * l->patch : NULL, row,
+                           l->taps, n, counted + t * LANES, acc);
+            for (p = 0; p < LANES && p < left; p++) {
+                hyst_sink_put(&l->sink, (uint32_t)pixel + t * LANES + p, first + o, n,
+                              acc + p * 32u);
+            }
+        }
+    }
+}
+
 static void sliced(const layer *l, int32_t pixel, int32_t group)
 {
     const uint32_t first = (uint32_t)group * l->per_group, blocks = (l->per_group + 31u) / 32u;
@@ -91,6 +143,9 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
 {
     const int32_t pixels = p->out_h * p->out_w;
     const int32_t tile = p->layout == HYST_SLICED ? 1 : p->tile;
+    /* 32-bit targets keep single pixels, so the linker drops the tiled code there. */
+    const int32_t tiles_pay =
+        HYST_WORD_BITS == 64 && tile >= (int32_t)LANES && p->w_type != HYST_T2;
     int32_t pixel, group;
     layer l;
     HYST_GEOMETRY(l.g, p);
@@ -117,6 +172,8 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
         for (group = 0; group < p->groups; group++) {
             if (p->layout == HYST_SLICED) {
                 sliced(&l, pixel, group);
+            } else if (tiles_pay) {
+                tiled(&l, pixel, count, group);
             } else {
                 rows(&l, pixel, count, group);
             }

@@ -6,17 +6,14 @@ after the other, and returns seconds per inference.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cffi
 import numpy as np
 import onnx
-from msgspec import structs
 from nets import SEED
 
 from hysteron.driver.compile import CompiledModel, Options, compile_model
@@ -40,25 +37,9 @@ def _repeated(call: Callable[[], object], repeats: int) -> Engine:
     return seconds
 
 
-def compiled_for(
-    model: onnx.ModelProto, spec: str, isa: str, extra_flags: tuple[str, ...] = ()
-) -> CompiledModel:
-    """Compile for ``HYSTERON_ISA=isa``; ``extra_flags`` are added to the C compiler's."""
-    before = os.environ.get("HYSTERON_ISA")
-    os.environ["HYSTERON_ISA"] = isa
-    try:
-        result = compile_model(model, Options(inputs=(spec,)))
-    finally:
-        if before is None:
-            del os.environ["HYSTERON_ISA"]
-        else:
-            os.environ["HYSTERON_ISA"] = before
-    used = result.program.isa
-    compilers = tuple(
-        structs.replace(one, flags=(*one.flags, *extra_flags)) for one in used.compilers
-    )
-    program = replace(result.program, isa=structs.replace(used, compilers=compilers))
-    return replace(result, program=program)
+def compiled_for(model: onnx.ModelProto, spec: str, isa: str) -> CompiledModel:
+    """Compile for the target ``host-ISA``."""
+    return compile_model(model, Options(inputs=(spec,), target=f"host-{isa}"))
 
 
 def our_engine(compiled: CompiledModel, sample: np.ndarray, repeats: int) -> Engine:

@@ -34,6 +34,9 @@ from hysteron.ops.kernel._conv import (
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
 
+LANES = 4  # HYST_TILE_LANES of xnor_tile.h
+
+
 @dataclass(frozen=True, slots=True)
 class XnorConv(KernelOp):
     """acc[y,x,o] = sum over taps of x * w, then thresholds; |acc| <= K = KH*KW*C/groups.
@@ -50,6 +53,7 @@ class XnorConv(KernelOp):
         "op_xnor_conv",
         "patch",
         "xnor_rows",
+        "xnor_tile",
         "xnor_sliced",
         "steps",
         "ge_bits",
@@ -105,8 +109,12 @@ class XnorConv(KernelOp):
         )
 
     def scratch_bytes(self, *types: TensorType) -> int:
-        """Return the bytes of ``tile`` patches and, for sliced weights, the index lists."""
-        return bit_scratch(conv_taps(types[1]), self.layout, self.tile)
+        """Return the bytes of ``tile`` patches and, for sliced weights, the index lists.
+
+        From LANES pixels on, whole groups of LANES and one patch to gather into.
+        """
+        patches = self.tile if self.tile < LANES else -(-self.tile // LANES) * LANES + 1
+        return bit_scratch(conv_taps(types[1]), self.layout, patches)
 
     def sums_bytes(self, *types: TensorType) -> int:
         """Return 4 bytes per output for sliced weights and binary inputs."""
