@@ -84,34 +84,41 @@ static int32_t spread(const layer *l, const unsigned char *sign, const unsigned 
     return mask ? (int32_t)counted : (int32_t)l->taps;
 }
 
-/* count <= 32 neighbouring positions, four to a tile. Lanes past the last position hold
- * what they held before: nobody reads their sums. */
+/* count <= 32 neighbouring positions, four to a tile. Complete patches fill the lanes from the
+ * front, those with a mask from the back, so that few tiles need one. Lanes without a position
+ * hold what they held before: nobody reads their sums. */
 static void tiled(const layer *l, int32_t pixel, int32_t count, int32_t group)
 {
     const uint32_t first = (uint32_t)group * l->per_group, size = 2u * LANES * l->patch;
+    const uint32_t lanes = ((uint32_t)count + LANES - 1u) / LANES * LANES;
     unsigned char *sign = l->scratch, *tiles = sign + 2u * l->patch;
-    int32_t counted[32] = {0};
-    uint32_t masked = 0, o, t, p;
+    int32_t counted[32] = {0}, pixel_of[32];
+    uint32_t masked = 0, front = 0, back = lanes, lane, o, t;
     int32_t i;
-    for (i = 0; i < count; i++) {
-        const uint32_t lane = (uint32_t)i % LANES;
-        const int32_t used = gather(l, pixel + i, group, sign, sign + l->patch);
-        counted[i] = spread(l, sign, used ? sign + l->patch : NULL,
-                            tiles + (uint32_t)i / LANES * size, lane);
-        masked |= (uint32_t)used << ((uint32_t)i / LANES);
+    for (lane = 0; lane < lanes; lane++) {
+        pixel_of[lane] = -1;
+    }
+    for (i = pixel; i < pixel + count; i++) {
+        const int32_t used = gather(l, i, group, sign, sign + l->patch);
+        lane = used ? --back : front++;
+        pixel_of[lane] = i;
+        counted[lane] = spread(l, sign, used ? sign + l->patch : NULL,
+                               tiles + lane / LANES * size, lane % LANES);
+        masked |= (uint32_t)used << (lane / LANES);
     }
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
         const unsigned char *row = l->w + (first + o) * l->patch;
-        for (t = 0; t * LANES < (uint32_t)count; t++) {
+        for (t = 0; t < lanes / LANES; t++) {
             const unsigned char *tile = tiles + t * size;
-            const uint32_t left = (uint32_t)count - t * LANES;
             int32_t acc[LANES * 32u];
             hyst_xnor_tile(tile, ((masked >> t) & 1u) ? tile + LANES * l->patch : NULL, row,
                            l->taps, n, counted + t * LANES, acc);
-            for (p = 0; p < LANES && p < left; p++) {
-                hyst_sink_put(&l->sink, (uint32_t)pixel + t * LANES + p, first + o, n,
-                              acc + p * 32u);
+            for (lane = t * LANES; lane < (t + 1u) * LANES; lane++) {
+                if (pixel_of[lane] >= 0) {
+                    hyst_sink_put(&l->sink, (uint32_t)pixel_of[lane], first + o, n,
+                                  acc + lane % LANES * 32u);
+                }
             }
         }
     }
