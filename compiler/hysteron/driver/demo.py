@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hysteron._assets import asset_dir
+from hysteron.chips.draw import chip_images
 from hysteron.driver.compile import CompiledModel, Options, compile_model, kernel_inputs
 from hysteron.driver.devices import open_device, save_project
 from hysteron.driver.golden import with_golden
@@ -18,7 +19,7 @@ from hysteron.driver.verify import Verification, try_witness, verify
 from hysteron.errors import ToolchainError
 from hysteron.frontends.inputs import quantize_input
 from hysteron.host.bridge import Net
-from hysteron.image.corrupt import flip_cells
+from hysteron.memory.channel import Channel
 from hysteron.training.data import digits_split
 
 BERS = (0.0, 1e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1)
@@ -108,10 +109,12 @@ def _corrupt(
     program = compiled.program
     net = Net(program)
     deployed = kernel_inputs(program, _samples(compiled, x))
+    weights = [s.name for s in program.layout.sections if s.role == "weights"]
     for ber in BERS:
         counts = []
-        for seed in range(CHIPS if ber else 1):
-            images = flip_cells(program.layout, program.images, ber, seed, role="weights")
+        channels = dict.fromkeys(weights, Channel.symmetric(ber))
+        for chip in range(CHIPS if ber else 1):
+            images = chip_images(program.layout, program.images, channels, 0, chip)
             predicted = net.with_images(images).predict(deployed)
             counts.append(int((predicted == y).sum()))
         result.correct_per_chip[ber] = counts

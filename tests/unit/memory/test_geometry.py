@@ -35,7 +35,7 @@ def test_every_bit_has_one_place_and_every_place_one_bit(
 def test_an_amplifier_reads_whole_columns(geometry: ArrayGeometry) -> None:
     bits = np.arange(2 * geometry.rows * geometry.columns)
     place, amplifier = geometry.locate(bits), geometry.amplifier(bits)
-    shared = {}
+    shared: dict[tuple[int, int], int] = {}
     for array, column, number in zip(
         place.array.tolist(), place.column.tolist(), amplifier.tolist(), strict=True
     ):

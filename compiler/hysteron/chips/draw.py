@@ -1,0 +1,187 @@
+"""Chips of the marginal engine: every cell errs on its own, by its derived channel.
+
+Right for one observation of an array written once; docs/chips.md says where the
+state of a cell must be followed instead. A draw below the probability of reading
+low is an error downwards, one above 1 - the probability of reading high an error
+upwards, so raw error sets nest along any axis on which all error probabilities grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+
+from hysteron.chips.philox import Stream, below, threshold
+from hysteron.errors import InputError
+from hysteron.image.layout import ImageLayout, Images, Section, check_images, section_bytes
+from hysteron.memory.channel import Channel
+
+Cells = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class SectionFaults:
+    """Wrong cells in ascending order; bit p of ``planes`` says that plane p of the cell flips."""
+
+    cell: Cells
+    planes: Bits
+
+
+#: Wrong cells by section name; sections without an entry are right.
+Faults = Mapping[str, SectionFaults]
+
+
+def stored_bits(section: Section, images: Mapping[str, bytes]) -> Bits:
+    """Return the stored bits (planes, cells) of a section in logical order."""
+    raw = section.encoding.load(section_bytes(section, images), section.type)
+    if section.type.dtype in ("b1", "t2"):
+        return raw.reshape(raw.shape[0], -1).astype(np.uint8)
+    width = section.cells.count // max(section.type.size, 1)
+    integers = raw.reshape(-1, 1).astype(np.uint64)
+    bits = integers >> np.arange(width, dtype=np.uint64) & np.uint64(1)
+    return bits.reshape(1, -1).astype(np.uint8)
+
+
+def faults(
+    layout: ImageLayout,
+    images: Mapping[str, bytes],
+    channels: Mapping[str, Channel],
+    seed: int,
+    chip: int,
+) -> Faults:
+    """Return the wrong cells of one chip.
+
+    ``channels`` has an error channel per section name; other sections are perfect.
+    Two levels act on each bit of a cell, three on ternary weights (-1, 0, +1; a
+    raw 11 counts as 0). Raises InputError for sections or images that do not fit.
+    """
+    check_images(layout, images)
+    found: dict[str, SectionFaults] = {}
+    for name, channel in channels.items():
+        section = layout.section(name)
+        bits = stored_bits(section, images)
+        stream = Stream(seed, chip, name)
+        if channel.levels == 2:
+            flips = _binary(bits, channel, stream)
+        elif channel.levels == 3 and section.type.dtype == "t2":
+            flips = _ternary(bits, channel, stream)
+        else:
+            got = f"{channel.levels} levels for {section.type}"
+            raise InputError("error channel does not fit the section", where=name, got=got)
+        cell = np.flatnonzero(flips)
+        if cell.size:
+            found[name] = SectionFaults(cell.astype(np.int64), flips[cell])
+    return found
+
+
+def _binary(bits: Bits, channel: Channel, stream: Stream) -> Bits:
+    down, up = threshold(channel.p10), threshold(channel.p01)
+    flips = np.zeros(bits.shape[1], dtype=np.uint8)
+    for plane, stored in enumerate(bits):
+        draws = stream.draw(stored.size, "marginal", plane)
+        wrong = np.where(stored == 1, below(draws, down), below(~draws, up))
+        flips |= wrong.astype(np.uint8) << np.uint8(plane)
+    return flips
+
+
+_CODES = np.array([2, 0, 1], dtype=np.uint8)  # planes of the levels -1, 0, +1
+
+
+def _ternary(bits: Bits, channel: Channel, stream: Stream) -> Bits:
+    raw = bits[0] | bits[1] << np.uint8(1)
+    level = np.array([1, 2, 0, 1], dtype=np.int8)[raw]
+    draws = stream.draw(level.size, "marginal")
+    read = level.copy()
+    for stored, row in enumerate(channel.matrix):
+        mine = level == stored
+        lower = list(accumulate(row[:stored]))
+        upper = list(accumulate(row[:stored:-1]))
+        for target in range(stored - 1, -1, -1):
+            read[mine & below(draws, threshold(lower[target]))] = target
+        for target in range(stored + 1, 3):
+            read[mine & below(~draws, threshold(upper[2 - target]))] = target
+    wrong = read != level
+    return np.where(wrong, raw ^ _CODES[read], 0).astype(np.uint8)
+
+
+def apply(layout: ImageLayout, images: Mapping[str, bytes], wrong: Faults) -> Images:
+    """Return the images with every listed cell flipped. Raises InputError when they do not fit."""
+    check_images(layout, images)
+    bytes_of = {region: np.frombuffer(data, np.uint8).copy() for region, data in images.items()}
+    for name, found in wrong.items():
+        section = layout.section(name)
+        cells = section.cells
+        if found.cell.size and not 0 <= found.cell.min() <= found.cell.max() < cells.count:
+            raise InputError("faulty cell outside its section", where=name)
+        byte, bit = cells.locate(found.cell)
+        for plane in range(cells.planes):
+            hit = (found.planes >> np.uint8(plane) & 1).astype(bool)
+            masks = np.left_shift(1, bit[hit, plane]).astype(np.uint8)
+            at = section.offset + byte[hit, plane]
+            np.bitwise_xor.at(bytes_of[section.region], at, masks)
+    return {region: array.tobytes() for region, array in bytes_of.items()}
+
+
+def chip_images(
+    layout: ImageLayout,
+    images: Mapping[str, bytes],
+    channels: Mapping[str, Channel],
+    seed: int,
+    chip: int,
+) -> Images:
+    """Return what one chip holds: ``apply`` of its ``faults``."""
+    return apply(layout, images, faults(layout, images, channels, seed, chip))
+
+
+class NestedDraw:
+    """One chip drawn once up to a bit error rate; smaller rates are prefixes of it.
+
+    For errors that are as likely in both directions and at every listed section.
+    """
+
+    def __init__(
+        self,
+        layout: ImageLayout,
+        images: Mapping[str, bytes],
+        sections: tuple[str, ...],
+        largest: float,
+        seed: int,
+        chip: int,
+    ) -> None:
+        """Draw every cell of ``sections`` at the rate ``largest``."""
+        self.largest = largest
+        self._drawn = {}
+        limit = threshold(Channel.symmetric(largest).p01)
+        for name in sections:
+            bits = stored_bits(layout.section(name), images)
+            stream = Stream(seed, chip, name)
+            parts = []
+            for plane, stored in enumerate(bits):
+                draws = stream.draw(stored.size, "marginal", plane)
+                depth = np.where(stored == 1, draws, ~draws)
+                cell = np.flatnonzero(below(depth, limit))
+                parts.append((depth[cell], cell, np.full(cell.size, 1 << plane, dtype=np.uint8)))
+            depth, cell, planes = (np.concatenate(column) for column in zip(*parts, strict=True))
+            order = np.argsort(depth, kind="stable")
+            self._drawn[name] = (depth[order], cell[order], planes[order])
+
+    def below(self, rate: float) -> Faults:
+        """Return the faults at a rate up to ``largest``: the same as ``faults`` draws there."""
+        if not 0.0 <= rate <= self.largest:
+            raise InputError("rate out of the drawn range", got=str(rate), wanted=str(self.largest))
+        found: dict[str, SectionFaults] = {}
+        limit = threshold(Channel.symmetric(rate).p01)
+        for name, (depth, cell, planes) in self._drawn.items():
+            end = len(depth) if limit >= 1 << 64 else int(np.searchsorted(depth, np.uint64(limit)))
+            if end:
+                # A ternary cell may be listed once per plane: join the entries.
+                cells, where = np.unique(cell[:end], return_inverse=True)
+                joined = np.zeros(cells.size, dtype=np.uint8)
+                np.bitwise_or.at(joined, where, planes[:end])
+                found[name] = SectionFaults(cells.astype(np.int64), joined)
+        return found
