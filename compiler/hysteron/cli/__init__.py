@@ -7,11 +7,28 @@ from typing import Any
 
 import typer
 
-from hysteron.cli import compile_cmd, demo_cmd, inspect_cmd, run_cmd, targets_cmd, verify_cmd
+from hysteron.cli import (
+    compile_cmd,
+    demo_cmd,
+    emulate_cmd,
+    inspect_cmd,
+    run_cmd,
+    targets_cmd,
+    verify_cmd,
+)
 from hysteron.cli.common import app, fail, wants_json
 from hysteron.errors import HysteronError, InputError, InternalError
 
-__all__ = ["compile_cmd", "demo_cmd", "inspect_cmd", "main", "run_cmd", "targets_cmd", "verify_cmd"]
+__all__ = [
+    "compile_cmd",
+    "demo_cmd",
+    "emulate_cmd",
+    "inspect_cmd",
+    "main",
+    "run_cmd",
+    "targets_cmd",
+    "verify_cmd",
+]
 
 # typer carries its own click: its base of usage errors has no public name.
 UsageProblem: Any = typer.BadParameter.__mro__[2]

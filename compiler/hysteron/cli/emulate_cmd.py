@@ -1,0 +1,91 @@
+"""``hysteron emulate MODEL --ber P[,P...] --inputs X.npy --labels Y.npy``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from hysteron.cli.common import (
+    InputOption,
+    JsonOption,
+    app,
+    console,
+    emit,
+    progress,
+    read_labels,
+    read_samples,
+)
+from hysteron.driver.compile import Options, compile_model
+from hysteron.driver.devices import resolve_model
+from hysteron.driver.emulate import Emulation, parse_rates, save_emulation
+from hysteron.driver.emulate import emulate as run_emulation
+from hysteron.errors import InputError
+
+
+@app.command("emulate")
+def emulate(
+    model: Annotated[Path, typer.Argument(help="An ONNX file, or a folder compile wrote.")],
+    samples: Annotated[Path, typer.Option("--inputs", help=".npy, axis 0 is samples.")],
+    labels: Annotated[Path, typer.Option("--labels", help=".npy, one class each.")],
+    ber: Annotated[str, typer.Option("--ber", metavar="P[,P...]", help="Bit error rates.")],
+    chips: Annotated[int, typer.Option("--chips", help="Specimens per rate.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", help="Which chips: 0 to 2^64-1.")] = 0,
+    only: Annotated[
+        str | None, typer.Option("--only", help="Errors only in this role or section.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="DB", help="Keep results; go on from them.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write CSV, plots and an HTML report.")
+    ] = None,
+    inputs: InputOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Run the C on many chips whose weight memory has bit errors."""
+    rates = parse_rates(ber)
+    path, stored = resolve_model(model)
+    options = Options(
+        inputs=tuple(inputs or stored.get("inputs", ())),
+        sign_zero=stored.get("sign_zero"),
+        weight_tolerance=float(stored.get("weight_tolerance", 0.0)),
+    )
+    compiled = compile_model(path, options)
+    chunk = read_samples(compiled, samples)
+    truth = read_labels(labels, next(iter(chunk.values())).shape[0])
+    if truth is None:
+        raise InputError("no labels")
+    with progress("emulating", chips * len(rates), as_json) as advance:
+        result = run_emulation(compiled, chunk, truth, rates, chips, seed, only, resume, advance)
+    if folder is not None:
+        save_emulation(result, f"{compiled.program.name}, {chips} chips, seed {seed}", folder)
+    if as_json:
+        emit("emulate", {**result.as_dict(), "seed": seed})
+    else:
+        _show(result, folder)
+    return 0
+
+
+def _show(result: Emulation, folder: Path | None) -> None:
+    out = console(False)
+    table = Table(
+        "bit error rate", "mean %", "95 % interval", "drop (points)", "5 % quantile", "worst"
+    )
+    for row in result.rows:
+        interval = f"{100 * row['ci_low']:.2f} to {100 * row['ci_high']:.2f}"
+        lost = (
+            f"{100 * row['drop']:.2f} ({100 * row['drop_low']:.2f} to {100 * row['drop_high']:.2f})"
+        )
+        table.add_row(
+            f"{row['ber']:g}", f"{100 * row['mean']:.2f}", interval, lost,
+            f"{100 * row['q05']:.2f}", f"{100 * row['worst']:.2f}",
+        )  # fmt: skip
+    out.print(table)
+    out.print(f"without errors {result.golden_correct} of {result.samples} right")
+    for note in result.notes:
+        out.print(f"note: {note}", markup=False)
+    if folder is not None:
+        out.print(f"wrote {folder / 'report.html'}", markup=False)
