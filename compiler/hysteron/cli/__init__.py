@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from hysteron.cli import (
+    chip_cmd,
     compile_cmd,
     demo_cmd,
     emulate_cmd,
@@ -20,6 +21,7 @@ from hysteron.cli.common import app, fail, wants_json
 from hysteron.errors import HysteronError, InputError, InternalError
 
 __all__ = [
+    "chip_cmd",
     "compile_cmd",
     "demo_cmd",
     "emulate_cmd",

@@ -1,0 +1,40 @@
+"""One corrupted specimen of a compiled model, exported: what ``hysteron chip`` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hysteron.chips.draw import apply, faults
+from hysteron.chips.export import write_chip
+from hysteron.driver.compile import CompiledModel
+from hysteron.driver.emulate import rate_conditions
+
+
+@dataclass(frozen=True)
+class ChipResult:
+    """What was written: wrong cells by section and the file names."""
+
+    wrong: dict[str, int]
+    cells: dict[str, int]
+    files: list[str]
+
+
+def export_chip(
+    compiled: CompiledModel, rate: float, seed: int, chip: int, only: str | None, folder: Path
+) -> ChipResult:
+    """Draw chip number ``chip`` of ``seed`` at a bit error rate and write it to a folder.
+
+    The same numbers give the same wrong cells for every target, and the same as
+    in a campaign. Raises InputError.
+    """
+    program = compiled.program
+    (condition,) = rate_conditions(program.layout, [rate], only)
+    found = faults(program.layout, program.images, condition.channels, seed, chip)
+    images = apply(program.layout, program.images, found)
+    meta = {"program": program.name, "target": compiled.target.name, "ber": rate}
+    meta |= {"seed": seed, "chip": chip, "only": only}
+    files = write_chip(folder, program.layout, images, found, meta)
+    hit = {name: found[name].cell.size if name in found else 0 for name in condition.channels}
+    cells = {name: program.layout.section(name).cells.count for name in condition.channels}
+    return ChipResult(hit, cells, files)
