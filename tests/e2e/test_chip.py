@@ -15,6 +15,7 @@ from hysteron.chips.export import load_faults
 from hysteron.cli import main
 from hysteron.driver.compile import CompiledModel, Options, compile_model, kernel_inputs
 from hysteron.driver.emulate import emulate
+from hysteron.driver.placement import rate_points
 from hysteron.frontends.inputs import quantize_input
 from hysteron.host.bridge import Net
 from hysteron.image.layout import relayout
@@ -47,7 +48,8 @@ def test_an_exported_chip_is_the_one_the_campaign_ran(
         np.asarray(split[2], dtype=np.uint8), graph.specs[name], graph.types[name].shape
     )
     y = np.asarray(split[3], dtype=np.int64)
-    campaign = emulate(compiled, {name: x}, y, [0.02], chips=3, seed=5)
+    points = rate_points(compiled.program.layout, [0.02], None)
+    campaign = emulate(compiled, {name: x}, y, points, chips=3, seed=5)
     _export(tmp_path / "chip", capsys, "--ber", "0.02", "--chip", "2")
     images = {"main": (tmp_path / "chip" / "region0.bin").read_bytes()}
     predicted = Net(compiled.program, images).predict(kernel_inputs(compiled.program, {name: x}))

@@ -14,7 +14,7 @@ from hysteron.campaign.statistics import Summary
 
 @dataclass(frozen=True)
 class Curve:
-    """Accuracy against bit error rate: one summary per rate, ascending, and the golden accuracy."""
+    """Accuracy against bit error rate: one summary per rate, and the golden accuracy."""
 
     title: str
     rates: Sequence[float]
@@ -28,7 +28,8 @@ def accuracy_figure(curve: Curve) -> Any:
 
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.add_subplot()
-    points = [(r, s) for r, s in zip(curve.rates, curve.summaries, strict=True) if r > 0]
+    pairs = sorted(zip(curve.rates, curve.summaries, strict=True), key=lambda pair: pair[0])
+    points = [(rate, summary) for rate, summary in pairs if rate > 0]
     rates = [rate for rate, _ in points]
     found = [summary for _, summary in points]
     axes.axhline(100 * curve.golden, color="grey", linestyle="--", label="no errors")

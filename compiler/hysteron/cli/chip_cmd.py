@@ -1,4 +1,4 @@
-"""``hysteron chip MODEL --ber P --seed N -o DIR``."""
+"""``hysteron chip MODEL -m MEMORY | --ber P --seed N -o DIR``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,31 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from hysteron.cli.common import InputOption, JsonOption, TargetOption, app, console, emit
+from hysteron.cli.common import (
+    InputOption,
+    JsonOption,
+    MemoryOption,
+    SettingOption,
+    TargetOption,
+    app,
+    console,
+    emit,
+)
 from hysteron.driver.chip import export_chip
 from hysteron.driver.compile import Options, compile_model
 from hysteron.driver.devices import resolve_model
-from hysteron.driver.emulate import parse_rates
+from hysteron.driver.placement import choose_points
 from hysteron.errors import InputError
 
 
 @app.command("chip")
 def chip(
     model: Annotated[Path, typer.Argument(help="An ONNX file, or a folder compile wrote.")],
-    ber: Annotated[str, typer.Option("--ber", metavar="P", help="Bit error rate.")],
     seed: Annotated[int, typer.Option("--seed", help="0 to 2^64-1.")],
     folder: Annotated[Path, typer.Option("-o", "--output", help="Where the chip goes.")],
+    ber: Annotated[str | None, typer.Option("--ber", metavar="P", help="Bit error rate.")] = None,
+    memory: MemoryOption = None,
+    settings: SettingOption = None,
     number: Annotated[int, typer.Option("--chip", help="Which specimen of the seed.")] = 0,
     only: Annotated[
         str | None, typer.Option("--only", help="Errors only in this role or section.")
@@ -31,9 +42,6 @@ def chip(
     as_json: JsonOption = False,
 ) -> int:
     """Draw one chip with bit errors and export it: binary, Intel HEX, C array, fault list."""
-    rates = parse_rates(ber)
-    if len(rates) != 1:
-        raise InputError("a chip has one bit error rate", got=ber)
     path, stored = resolve_model(model)
     options = Options(
         target=target,
@@ -41,13 +49,17 @@ def chip(
         sign_zero=stored.get("sign_zero"),
         weight_tolerance=float(stored.get("weight_tolerance", 0.0)),
     )
-    result = export_chip(compile_model(path, options), rates[0], seed, number, only, folder)
+    compiled = compile_model(path, options)
+    points, _ = choose_points(compiled.program.layout, ber, memory, settings or (), only)
+    if len(points) != 1:
+        raise InputError("a chip has one condition", got=f"{len(points)} combinations")
+    result = export_chip(compiled, points[0], seed, number, folder)
     if as_json:
         sections = {
             name: {"wrong": wrong, "cells": result.cells[name]}
             for name, wrong in result.wrong.items()
         }
-        fields = {"ber": rates[0], "seed": seed, "chip": number, "target": target}
+        fields = {"ber": points[0].ber, "seed": seed, "chip": number, "target": target}
         emit("chip", {**fields, "sections": sections, "files": result.files})
         return 0
     out = console(False)

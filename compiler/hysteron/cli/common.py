@@ -52,6 +52,15 @@ TargetOption = Annotated[
     str, typer.Option("-t", "--target", help="host, cortex-m0, cortex-m4, or a part.")
 ]
 
+MemoryOption = Annotated[
+    str | None,
+    typer.Option("-m", "--memory", metavar="TECH|PART=TECH,...", help="See 'hysteron memories'."),
+]
+SettingOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="CONDITION=V[,V...]", help="A condition of the technology."),
+]
+
 
 def wants_json(arguments: list[str]) -> bool:
     """Return True when --json is among the arguments."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from hysteron.chips.draw import apply, faults
 from hysteron.chips.export import write_chip
 from hysteron.driver.compile import CompiledModel
-from hysteron.driver.emulate import rate_conditions
+from hysteron.driver.placement import Point
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,19 @@ class ChipResult:
 
 
 def export_chip(
-    compiled: CompiledModel, rate: float, seed: int, chip: int, only: str | None, folder: Path
+    compiled: CompiledModel, point: Point, seed: int, chip: int, folder: Path
 ) -> ChipResult:
-    """Draw chip number ``chip`` of ``seed`` at a bit error rate and write it to a folder.
+    """Draw chip number ``chip`` of ``seed`` at a point and write it to a folder.
 
     The same numbers give the same wrong cells for every target, and the same as
     in a campaign. Raises InputError.
     """
     program = compiled.program
-    (condition,) = rate_conditions(program.layout, [rate], only)
+    condition = point.condition
     found = faults(program.layout, program.images, condition.channels, seed, chip)
     images = apply(program.layout, program.images, found)
-    meta = {"program": program.name, "target": compiled.target.name, "ber": rate}
-    meta |= {"seed": seed, "chip": chip, "only": only}
+    meta = {"program": program.name, "target": compiled.target.name, "ber": point.ber}
+    meta |= {"settings": dict(point.settings), "seed": seed, "chip": chip}
     files = write_chip(folder, program.layout, images, found, meta)
     hit = {name: found[name].cell.size if name in found else 0 for name in condition.channels}
     cells = {name: program.layout.section(name).cells.count for name in condition.channels}

@@ -11,18 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from hysteron.campaign.plots import Curve, accuracy_figure, rendered, report_page, table_csv
-from hysteron.campaign.run import Condition, Trial, run_campaign
+from hysteron.campaign.run import Trial, run_campaign
 from hysteron.campaign.statistics import Summary, paired_drop, summarize
 from hysteron.campaign.store import Store, canonical
 from hysteron.codegen.emit import GENERATOR, write_project
 from hysteron.driver.compile import CompiledModel, kernel_inputs
+from hysteron.driver.placement import Point
 from hysteron.errors import InputError
-from hysteron.image.layout import ImageLayout
 from hysteron.ir.types import Array
-from hysteron.memory.channel import Channel
+
+#: What ``--ber`` means.
+RATE_NOTE = "errors are independent and equally likely in both directions; no device physics"
 
 _NOTES = (
-    "errors are independent and equally likely in both directions; no device physics is assumed",
     "intervals of the mean are over chips on these samples; the drop is also over samples",
     "nothing is said of chips beyond those drawn except through q05_low (95 % confidence)",
 )
@@ -37,6 +38,7 @@ class Emulation:
     rows: list[dict[str, Any]]
     summaries: list[Summary]
     notes: tuple[str, ...]
+    settings: list[dict[str, float]]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON fields."""
@@ -48,60 +50,22 @@ class Emulation:
         }
 
 
-def parse_rates(text: str) -> list[float]:
-    """Return the bit error rates of "P[,P...]", ascending and once each. Raises InputError."""
-    rates = set()
-    for item in text.split(","):
-        try:
-            rate = float(item)
-        except ValueError:
-            raise InputError("not a bit error rate", got=item, wanted="numbers, 0 to 1") from None
-        if not 0.0 <= rate <= 1.0:
-            raise InputError("bit error rate out of range", got=item, wanted="0 to 1")
-        rates.add(rate)
-    return sorted(rates)
-
-
-def select_sections(layout: ImageLayout, only: str | None) -> tuple[str, ...]:
-    """Return the sections of a role, one section by name, or all. Raises InputError."""
-    chosen = tuple(s.name for s in layout.sections if only is None or only in (s.role, s.name))
-    if not chosen:
-        known = sorted({s.role for s in layout.sections}) + [s.name for s in layout.sections]
-        raise InputError("no such role or section", got=str(only), wanted=", ".join(known))
-    return chosen
-
-
-def rate_conditions(
-    layout: ImageLayout, rates: Sequence[float], only: str | None
-) -> list[Condition]:
-    """Return one condition per bit error rate, the same in every chosen section."""
-    sections = select_sections(layout, only)
-    return [
-        Condition(
-            canonical({"ber": rate, "sections": sections}),
-            dict.fromkeys(sections, Channel.symmetric(rate)),
-        )
-        for rate in rates
-    ]
-
-
 def emulate(
     compiled: CompiledModel,
     samples: Mapping[str, Array],
     labels: npt.NDArray[np.int64],
-    rates: Sequence[float],
+    points: Sequence[Point],
     chips: int = 100,
     seed: int = 0,
-    only: str | None = None,
     resume: Path | None = None,
     advance: Callable[[int], None] = lambda done: None,
     workers: int | None = None,
+    notes: Sequence[str] = (RATE_NOTE,),
 ) -> Emulation:
-    """Run ``chips`` chips at every bit error rate; the same seed gives the same chips.
+    """Run ``chips`` chips at every point; the same seed gives the same chips.
 
-    ``samples`` holds deployed values per input, ``labels`` one class each. ``only``
-    limits errors to a role or section. Raises InputError; ToolchainError without a
-    C compiler.
+    ``samples`` holds deployed values per input, ``labels`` one class each; ``points``
+    come from driver.placement. Raises InputError; ToolchainError without a C compiler.
     """
     if chips < 1:
         raise InputError("no chips", got=str(chips), wanted="1 or more")
@@ -112,21 +76,25 @@ def emulate(
         )  # fmt: skip
     program = compiled.program
     trial = Trial(program, kernel_inputs(program, samples), labels, seed)
-    conditions = rate_conditions(program.layout, rates, only)
+    conditions = [point.condition for point in points]
     about = f"{program.name}, {labels.size} samples, seed {seed}"
     with Store(resume, trial.identity(), labels.size, about) as store:
         golden = run_campaign(trial, conditions, chips, store, advance, workers)
         rows, summaries = [], []
-        for rate, condition in zip(rates, conditions, strict=True):
+        for point in points:
+            condition = point.condition
             counts = store.counts(condition.key, range(chips))
             summary = summarize(counts, labels.size)
             drop = paired_drop(golden, store.correct(condition.key, range(chips)), seed)
             lost = {"drop": drop.mean, "drop_low": drop.ci_low, "drop_high": drop.ci_high}
-            rows.append({"ber": rate, **summary.as_dict(), **lost, "correct_per_chip": counts})
+            row = {"ber": point.ber, **point.settings, **summary.as_dict(), **lost}
+            rows.append({**row, "correct_per_chip": counts})
             summaries.append(summary)
     hit = {program.layout.section(name).role for name in conditions[0].channels}
-    notes = (f"errors hit {', '.join(sorted(hit))}", *_NOTES)
-    return Emulation(labels.size, int(golden.sum()), rows, summaries, notes)
+    told = (f"errors hit {', '.join(sorted(hit))}", *notes, *_NOTES)
+    return Emulation(
+        labels.size, int(golden.sum()), rows, summaries, told, [dict(p.settings) for p in points]
+    )
 
 
 def save_emulation(result: Emulation, title: str, folder: Path) -> list[str]:
