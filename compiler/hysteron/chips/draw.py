@@ -15,6 +15,7 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from hysteron.chips import native
 from hysteron.chips.philox import Stream, below, threshold
 from hysteron.errors import InputError
 from hysteron.image.layout import ImageLayout, Images, Section, check_images, section_bytes
@@ -58,7 +59,8 @@ def faults(
 
     ``channels`` has an error channel per section name; other sections are perfect.
     Two levels act on each bit of a cell, three on ternary weights (-1, 0, +1; a
-    raw 11 counts as 0). Raises InputError for sections or images that do not fit.
+    raw 11 counts as 0). Raises InputError for sections or images that do not fit,
+    ToolchainError without a C compiler.
     """
     check_images(layout, images)
     found: dict[str, SectionFaults] = {}
@@ -83,9 +85,8 @@ def _binary(bits: Bits, channel: Channel, stream: Stream) -> Bits:
     down, up = threshold(channel.p10), threshold(channel.p01)
     flips = np.zeros(bits.shape[1], dtype=np.uint8)
     for plane, stored in enumerate(bits):
-        draws = stream.draw(stored.size, "marginal", plane)
-        wrong = np.where(stored == 1, below(draws, down), below(~draws, up))
-        flips |= wrong.astype(np.uint8) << np.uint8(plane)
+        cell, _ = native.marginal(stream, stored, down, up, plane)
+        flips[cell] |= np.uint8(1 << plane)
     return flips
 
 
@@ -95,7 +96,7 @@ _CODES = np.array([2, 0, 1], dtype=np.uint8)  # planes of the levels -1, 0, +1
 def _ternary(bits: Bits, channel: Channel, stream: Stream) -> Bits:
     raw = bits[0] | bits[1] << np.uint8(1)
     level = np.array([1, 2, 0, 1], dtype=np.int8)[raw]
-    draws = stream.draw(level.size, "marginal")
+    draws = native.draw(stream, level.size, "marginal")
     read = level.copy()
     for stored, row in enumerate(channel.matrix):
         mine = level == stored
@@ -162,10 +163,8 @@ class NestedDraw:
             stream = Stream(seed, chip, name)
             parts = []
             for plane, stored in enumerate(bits):
-                draws = stream.draw(stored.size, "marginal", plane)
-                depth = np.where(stored == 1, draws, ~draws)
-                cell = np.flatnonzero(below(depth, limit))
-                parts.append((depth[cell], cell, np.full(cell.size, 1 << plane, dtype=np.uint8)))
+                cell, depth = native.marginal(stream, stored, limit, limit, plane)
+                parts.append((depth, cell, np.full(cell.size, 1 << plane, dtype=np.uint8)))
             depth, cell, planes = (np.concatenate(column) for column in zip(*parts, strict=True))
             order = np.argsort(depth, kind="stable")
             self._drawn[name] = (depth[order], cell[order], planes[order])

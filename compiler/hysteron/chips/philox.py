@@ -6,6 +6,7 @@ errors on any machine, in any layout, in any order of evaluation.
 
 Key: the 64-bit seed. Counter words: 0 half the cell number (two 64-bit draws per
 block), 1 the section, 2 the chip, 3 the mechanism (8 bits) and the event (24 bits).
+This is the specification; ``native`` is the same in C, for speed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hysteron.errors import InputError
+from hysteron.errors import InputError, InternalError
 
 Words = npt.NDArray[np.uint64]
 
@@ -63,15 +64,23 @@ class Stream:
             if not 0 <= value < 1 << bits:
                 raise InputError(f"{what} out of range", got=str(value), wanted=f"0 to 2^{bits}-1")
 
+    def words(
+        self, cells: int, mechanism: str, event: int
+    ) -> tuple[tuple[int, int], tuple[int, int, int]]:
+        """Return the key and counter words 1 to 3. Raises InternalError where they would repeat."""
+        if not (0 <= cells <= 1 << 33 and 0 <= event < 1 << 24):
+            raise InternalError("draws would repeat", got=f"{cells} cells, event {event}")
+        purpose = MECHANISMS[mechanism] << 24 | event
+        key = (self.seed & 0xFFFFFFFF, self.seed >> 32)
+        return key, (zlib.crc32(self.section.encode()), self.chip, purpose)
+
     def draw(self, cells: int, mechanism: str, event: int = 0) -> Words:
         """Return 64 random bits for each of ``cells`` cells."""
+        key, counter = self.words(cells, mechanism, event)
         out = np.empty(-(-cells // 2) * 2, dtype=np.uint64)
-        key = (self.seed & 0xFFFFFFFF, self.seed >> 32)
-        last = np.uint64(MECHANISMS[mechanism] << 24 | event & 0xFFFFFF)
-        section, chip = np.uint64(zlib.crc32(self.section.encode())), np.uint64(self.chip)
         for start in range(0, len(out) // 2, _CHUNK):  # chunks stay in the cache
             block = np.arange(start, min(start + _CHUNK, len(out) // 2), dtype=np.uint64)
-            fixed = (np.full_like(block, word) for word in (section, chip, last))
+            fixed = (np.full_like(block, word) for word in counter)
             words = philox4x32(np.stack([block, *fixed]), key)
             pairs = out[2 * start : 2 * (start + len(block))].reshape(-1, 2)
             pairs[:, 0] = words[0] | words[1] << _SHIFT
