@@ -40,7 +40,7 @@ def emulate(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def test_a_technology_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, found, _ = _run(capsys, "memories", name)
     assert code == 0 and found["name"] == name
-    assert all(n["status"] and n["source"] for n in found["numbers"].values())
+    assert all(n["status"] and n["source"] for n in found["quantities"])
     with pytest.raises(SystemExit) as done:
         main(["memories", name])
     assert done.value.code == 0
@@ -66,7 +66,7 @@ def test_a_condition_sweeps_the_error_rate(
 def test_a_placement_leaves_the_rest_perfect(
     capsys: pytest.CaptureFixture[str], emulate: list[str]
 ) -> None:
-    weak = ["--set", "resistance_ratio=1.5"]
+    weak = ["--set", "resistance_ratio=2.5"]
     weights = _run(capsys, *emulate, "-m", "weights=hfo2-rram-1t1r", *weak)[1]
     everything = _run(capsys, *emulate, "-m", "hfo2-rram-1t1r", *weak)[1]
     assert weights["conditions"][0]["mean"] > everything["conditions"][0]["mean"]
@@ -78,7 +78,7 @@ def test_a_chip_can_come_from_a_technology(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     chip = ["chip", _MODEL, "--input", "uint8", "--seed", "1", "-o", str(tmp_path / "c")]
-    code, result, _ = _run(capsys, *chip, "-m", "st-mram", "--set", "pulse_ns=3")
+    code, result, _ = _run(capsys, *chip, "-m", "st-mram", "--set", "write_pulse_ns=3")
     assert code == 0 and 0 < result["ber"] < 0.5
     wrong = sum(one["wrong"] for one in result["sections"].values())
     cells = sum(one["cells"] for one in result["sections"].values())
@@ -91,12 +91,12 @@ def test_a_chip_can_come_from_a_technology(
         ([], "give either"),
         (["--ber", "0.1", "-m", "ideal"], "give either"),
         (["--ber", "0.1", "--set", "a=1"], "conditions need a technology"),
-        (["-m", "flash"], "unknown memory technology"),
+        (["-m", "flash"], "unknown memory"),
         (["-m", "weights=ideal,weights=ideal"], "not a placement"),
         (["-m", "nowhere=ideal"], "no such role or section"),
         (["-m", "ideal", "--set", "pulse_ns=1"], "unknown condition"),
         (["-m", "st-mram", "--set", "pulse_ns"], "not a setting"),
-        (["-m", "st-mram", "--set", "pulse_ns=1e9"], "out of range"),
+        (["-m", "st-mram", "--set", "write_pulse_ns=1e9"], "out of range"),
         (["-m", "st-mram", "--set", "pulse_ns=x"], "not a pulse_ns"),
     ],
 )

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import math
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
 from hysteron.cli.common import JsonOption, SettingOption, app, console, emit
 from hysteron.driver.placement import parse_settings
+from hysteron.driver.rate_plot import rate_curve, save_rate_plot
 from hysteron.errors import InputError
 from hysteron.memory.load import load_technology, technology_names
 from hysteron.memory.technology import Technology
+
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
 
 
 @app.command("memories")
 def memories(
     name: Annotated[str | None, typer.Argument(help="One to explain, or a .toml file.")] = None,
     settings: SettingOption = None,
+    plot: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Plot the error rate: .png, .svg, .pdf.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the memory technologies, or explain one: formula, numbers, sources, error rates."""
     if name is not None:
-        _explain(load_technology(name), settings or [], as_json)
+        technology = load_technology(name)
+        _explain(technology, settings or [], as_json)
+        if plot is not None:
+            save_rate_plot(technology, plot)
         return
     found = [load_technology(known) for known in technology_names()]
     if as_json:
         listed = [{"name": t.name, "title": t.title, "physics": t.physics} for t in found]
         emit("memories", {"memories": listed})
         return
-    table = Table("technology", "devices per bit", "error rate at defaults", "what")
+    table = Table("technology", "cells per value", "error rate at defaults", "what")
     for t in found:
-        rate = t.channel(2, {}).error_rate()
+        rate = t.channel(t.cell_levels[0], {}).error_rate()
         table.add_row(t.name, f"{t.cells_per_bit:g}", f"{rate:.2g}", t.title)
     console(False).print(table)
 
@@ -43,24 +54,27 @@ def _explain(technology: Technology, items: list[str], as_json: bool) -> None:
             raise InputError("one value per condition", got=f"{key}: {len(values)} values")
         chosen[key] = values[0]
     channels = {
-        str(levels): technology.channel(levels, chosen)
-        for levels in sorted({2, technology.levels_of("t2")})
+        str(levels): technology.channel(levels, chosen) for levels in technology.cell_levels
     }
     if as_json:
         emit("memories", _fields(technology, chosen, channels))
         return
+    _show(technology, chosen, channels)
+
+
+def _show(technology: Technology, chosen: dict[str, float], channels: dict[str, Any]) -> None:
     out = console(False)
     out.print(f"[bold]{technology.name}[/bold]: {technology.title}")
     out.print(f"formula: {technology.formula}", markup=False)
-    table = Table("number", "value", "status", "source")
-    for key, number in technology.numbers.items():
-        table.add_row(key, f"{number.value:g}", number.status, number.source)
-    if technology.numbers:
+    table = Table("number", "value", "unit", "status", "source")
+    for q in technology.quantities:
+        table.add_row(q.name, f"{q.value:g}", q.unit, q.status, q.source)
+    if technology.quantities:
         out.print(table)
-    table = Table("condition (--set)", "default", "from", "to", "unit", "what")
+    table = Table("condition (--set)", "default", "range", "unit", "status", "what, source")
     for c in technology.conditions:
-        row = (c.name, f"{c.default:.4g}", f"{c.low:g}", f"{c.high:g}", c.unit, c.help)
-        table.add_row(*row)
+        span, what = f"{c.low:g} to {c.high:g}", f"{c.help}; {c.source}"
+        table.add_row(c.name, f"{c.default:.4g}", span, c.unit, c.status, what)
     if technology.conditions:
         out.print(table)
     for levels, channel in channels.items():
@@ -68,28 +82,51 @@ def _explain(technology: Technology, items: list[str], as_json: bool) -> None:
         for stored, row_ in enumerate(channel.matrix):
             table.add_row(f"stored {stored}", *(f"{p:.3g}" for p in row_))
         out.print(table)
+    if technology.plot_axis is not None:
+        out.print(f"error rate against {technology.plot_axis} (log scale): {_bars(technology)}")
+    for what, value in technology.derived(chosen).items():
+        out.print(f"{what}: {value:.4g}", markup=False)
+    for note in technology.notes:
+        out.print(f"note: {note}", markup=False)
+
+
+def _bars(technology: Technology) -> str:
+    """Return a row of blocks, tall where errors are frequent."""
+    rates = [max(rate, 1e-18) for _, rate in rate_curve(technology, 24)]
+    heights = [math.log10(rate) for rate in rates]
+    low, span = min(heights), max(max(heights) - min(heights), 1e-9)
+    shown = "".join(_BLOCKS[round((h - low) / span * (len(_BLOCKS) - 1))] for h in heights)
+    return f"{shown} from {rates[0]:.2g} to {rates[-1]:.2g}"
 
 
 def _fields(
     technology: Technology, chosen: dict[str, float], channels: dict[str, Any]
 ) -> dict[str, Any]:
-    numbers = {
-        key: {"value": n.value, "status": n.status, "source": n.source}
-        for key, n in technology.numbers.items()
-    }
+    quantities = [
+        {
+            "name": q.name, "value": q.value, "unit": q.unit,
+            "status": q.status, "source": q.source,
+        }
+        for q in technology.quantities
+    ]  # fmt: skip
     conditions = [
-        {"name": c.name, "unit": c.unit, "default": c.default, "low": c.low, "high": c.high}
+        {
+            "name": c.name, "unit": c.unit, "default": c.default, "low": c.low, "high": c.high,
+            "status": c.status, "source": c.source,
+        }
         for c in technology.conditions
-    ]
+    ]  # fmt: skip
     return {
         "name": technology.name,
         "title": technology.title,
         "physics": technology.physics,
         "formula": technology.formula,
-        "options": technology.options,
-        "devices_per_bit": technology.cells_per_bit,
-        "numbers": numbers,
+        "options": {name: technology.option(name) for name in technology.options},
+        "cells_per_value": technology.cells_per_bit,
+        "quantities": quantities,
         "conditions": conditions,
         "set": chosen,
+        "derived": technology.derived(chosen),
+        "notes": list(technology.notes),
         "channels": {levels: channel.matrix for levels, channel in channels.items()},
     }

@@ -45,13 +45,24 @@ def choose_points(
             raise InputError("conditions need a technology (-m)", got=settings[0])
         return rate_points(layout, parse_rates(ber), only), ()
     placement = parse_placement(memory or "", layout)
-    notes = []
+    notes: list[str] = []
     for technology in {t.name: t for t in placement.values()}.values():
         notes.append(f"{technology.name}: {technology.formula}")
-        if unsourced := technology.assumptions():
-            listed = ", ".join(f"{key} = {technology.value(key):g}" for key in unsourced)
-            notes.append(f"{technology.name}: assumptions, not sources: {listed}")
+        notes += [f"{technology.name}: {note}" for note in technology.notes]
+        if unsourced := technology_assumptions(technology):
+            notes.append(f"{technology.name}: assumptions, not sources: {', '.join(unsourced)}")
     return memory_points(layout, placement, parse_settings(settings), only), tuple(notes)
+
+
+def technology_assumptions(technology: Technology) -> list[str]:
+    """Return "name = value" of every number and default condition without a source."""
+    constants = [f"{q.name} = {q.value:g}" for q in technology.quantities if _assumed(q.status)]
+    defaults = [f"{c.name} = {c.default:g}" for c in technology.conditions if _assumed(c.status)]
+    return constants + defaults
+
+
+def _assumed(status: str) -> bool:
+    return status == "assumption"
 
 
 def parse_rates(text: str) -> list[float]:
@@ -171,7 +182,7 @@ def _point(
     wrong = cells = 0.0
     for name in sections:
         technology, section = placement[name], layout.section(name)
-        levels = technology.levels_of(section.type.dtype)
+        levels = 3 if section.type.dtype == "t2" and technology.stores(3) else 2
         mine = {key: v for key, v in settings.items() if key in _conditions(technology)}
         key = (technology.name, levels)
         if key not in derived:

@@ -1,112 +1,214 @@
-"""Filamentary RRAM: normal ln R in the low and high resistance states, read once.
+"""Filamentary RRAM: ln R is normal in the low (LRS) and high (HRS) resistance state.
 
-Low (LRS) stores 1, high (HRS) stores 0; d = ln(R_H / R_L), Q the Gaussian tail. With
-the standard deviation s_off of the sense amplifier's input-referred offset in ln R:
+    1T1R            R against a reference fixed at time zero; bit 1 = LRS
+    2T2R            two complementary devices against each other; bit 1 = (LRS, HRS)
+    2T2R, ternary   the same, and both devices above a reference read as 0 = (HRS, HRS)
 
-    1T1R   p10 = Q((r - m_L) / sqrt(s_L^2 + s_off^2)), p01 = Q((m_H - r) / sqrt(s_H^2 + s_off^2))
-    2T2R   p10 = p01 = Q(d / sqrt(s_L^2 + s_H^2 + s_off^2))
-
-The 1T1R reference r is fixed where both states err equally often without offset. A
-ternary 2T2R weight stores 0 as two HRS devices and is read against a window of +- w:
-D = ln R_2 - ln R_1 is N(+-d, s_L^2 + s_H^2 + s_off^2) for +-1, N(0, 2 s_H^2 + s_off^2) for 0.
-Offsets are drawn per cell here; shared along a column they keep the mean and widen the
-spread over chips. Follows from the lognormal assumption alone; real tails may be heavier.
+2T2R: error = Q(d / sqrt(sL^2 + sH^2 + so^2)), d = ln(RH/RL); so is the comparator's offset
+in ln R. Drift and endurance shift the means and add spread (in quadrature) by tables; the
+reference stays where it was. Bocquet et al., IEDM 2018 (arXiv:1902.02528) for the cell,
+Laborieux et al., AICAS 2020 (arXiv:2005.01973) for the ternary one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import ClassVar
-
-from scipy.special import ndtr
 
 from hysteron.errors import InputError
 from hysteron.memory.channel import Channel
-from hysteron.memory.technology import Condition, Technology
+from hysteron.memory.numerics import Table, require, require_positive
+from hysteron.memory.rram_cells import (
+    Levels,
+    best_reference,
+    differential,
+    single,
+    ternary,
+    ternary_errors,
+)
+from hysteron.memory.schema import RramFile, described
+from hysteron.memory.technology import Condition, Energy, Technology, to_channel
+
+_DISTRIBUTION = ("resistance_ratio", "lrs_spread", "hrs_spread")
+_TABLES = ("programming", "drift", "endurance")
 
 
-def tail(x: float) -> float:
-    """Return Q(x) = P(N(0, 1) > x), accurate far out."""
-    return float(ndtr(-x))
-
-
+@dataclass(frozen=True, kw_only=True)
 class Rram(Technology):
-    """1T1R, differential 2T2R or ternary 2T2R, by the option ``cell``."""
+    """1T1R or 2T2R cells of bits."""
 
-    physics: ClassVar[str] = "rram"
-    formula: ClassVar[str] = "2T2R: Q(ln(R_H/R_L) / sqrt(s_L^2 + s_H^2 + s_off^2)); 1T1R: two tails"
-    needs: ClassVar[tuple[str, ...]] = (
-        "lrs_median_ohm",
-        "hrs_median_ohm",
-        "lrs_sigma_ln",
-        "hrs_sigma_ln",
-        "offset_sigma_ln",
+    data: RramFile
+
+    physics = "rram"
+    formula = (
+        "1T1R: p10 = Q((r-mL)/sL), p01 = Q((mH-r)/sH), r fixed at time zero;  "
+        "2T2R: p = Q(ln(RH/RL) / sqrt(sL^2 + sH^2 + so^2)), spreads of ln R"
     )
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "cell": ("1t1r", "2t2r", "2t2r-ternary"),
-        # "adjacent": a weight never turns into its opposite (ternary RRAM networks, 2020)
-        "ternary_errors": ("all", "adjacent"),
-    }
+    plot_axis = "hrs_spread"
 
-    @property
-    def cells_per_bit(self) -> float:
-        """One device, or two."""
-        return 1.0 if self.options["cell"] == "1t1r" else 2.0
-
-    @property
-    def conditions(self) -> tuple[Condition, ...]:
-        """The four numbers of the two states and the offset may be set by hand."""
-        found = [
-            Condition("offset_sigma_ln", "ln R", self.value("offset_sigma_ln"), 0.0, 5.0,
-                      "sense amplifier offset, standard deviation"),
-            Condition("lrs_sigma_ln", "ln R", self.value("lrs_sigma_ln"), 1e-3, 5.0,
-                      "spread of the low resistance state"),
-            Condition("hrs_sigma_ln", "ln R", self.value("hrs_sigma_ln"), 1e-3, 5.0,
-                      "spread of the high resistance state"),
-            Condition("resistance_ratio", "R_H/R_L", self._ratio(), 1.01, 1e6,
-                      "ratio of the medians: weaker programming makes it smaller"),
-        ]  # fmt: skip
-        if self.options["cell"] == "2t2r-ternary":
-            half = math.log(self._ratio()) / 2
-            found.append(Condition("window_ln", "ln R", half, 0.0, 20.0, "half width that reads 0"))
-        return tuple(found)
-
-    def _ratio(self) -> float:
-        low, high = self.value("lrs_median_ohm"), self.value("hrs_median_ohm")
-        if not 0 < low < high:
-            raise InputError(
-                "the high resistance must exceed the low one", where=self.name,
-                got=f"{low:g} and {high:g} ohm",
-            )  # fmt: skip
-        return high / low
-
-    def levels_of(self, dtype: str) -> int:
-        """Return 3 where a ternary weight is one differential cell."""
-        return 3 if dtype == "t2" and self.options["cell"] == "2t2r-ternary" else 2
-
-    def derived(self, levels: int, at: Mapping[str, float]) -> Channel:
-        """Return the channel of one read of freshly written cells."""
-        d = math.log(at["resistance_ratio"])
-        low, high, offset = at["lrs_sigma_ln"], at["hrs_sigma_ln"], at["offset_sigma_ln"]
-        if levels == 3:
-            return self._ternary(d, low, high, offset, at["window_ln"])
-        if self.options["cell"] == "1t1r":
-            reference = d * low / (low + high)  # equal tails: r / s_L = (d - r) / s_H
-            return Channel.binary(
-                tail((d - reference) / math.hypot(high, offset)),
-                tail(reference / math.hypot(low, offset)),
-            )
-        return Channel.symmetric(tail(d / math.hypot(low, high, offset)))
-
-    def _ternary(self, d: float, low: float, high: float, offset: float, w: float) -> Channel:
-        unlike, alike = math.hypot(low, high, offset), math.hypot(high, high, offset)
-        opposite = tail((d + w) / unlike)
-        if self.options["ternary_errors"] == "adjacent":
-            opposite = 0.0
-        weak = tail((d - w) / unlike) - tail((d + w) / unlike)
-        edge = tail(w / alike)
-        right = 1.0 - weak - opposite
-        return Channel(
-            ((right, weak, opposite), (edge, 1.0 - 2 * edge, edge), (opposite, weak, right))
+    @classmethod
+    def from_file(cls, data: RramFile, folder: Path) -> Rram:
+        """Return the technology of a file; raises InputError for parts that do not fit."""
+        given = [name for name in _DISTRIBUTION if getattr(data, name) is not None]
+        wanted = () if data.programming else _DISTRIBUTION
+        require(
+            given == list(wanted),
+            "needs either [programming] or all of resistance_ratio, lrs_spread, hrs_spread",
+            data.name,
         )
+        low = [(name, getattr(data, name).low) for name in given if "spread" in name]
+        energies = [(n, getattr(data, n).value) for n in ("set_energy", "reset_energy")]
+        require_positive([*low, *energies], data.name)
+        ratio = data.resistance_ratio
+        require(ratio is None or ratio.low > 1, "resistance_ratio must be above 1", data.name)
+        require(data.sense_offset.low >= 0, "sense_offset cannot be negative", data.name)
+        parts = described(data)
+        parts["conditions"] += tuple(
+            _axis_of(table, getattr(data, name))
+            for name in _TABLES
+            if (table := _table(data, name)) is not None
+        )
+        is_ternary = data.cell == "2t2r-ternary"
+        rules = (data.error_probability, data.zero_probability)
+        require(
+            all((axis is not None) == is_ternary for axis in rules),
+            "error_probability and zero_probability belong to cell = '2t2r-ternary'",
+            data.name,
+        )
+        kind = TernaryRram if is_ternary else Rram
+        return kind(**parts, cells_per_bit=1.0 if data.cell == "1t1r" else 2.0, data=data)
+
+    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy:
+        """Return programming energy in units of one SET at unit energy; reads are unknown.
+
+        A random bit costs half a SET and half a RESET per device: 1T1R one device,
+        2T2R one SET and one RESET.
+        """
+        low, high = self._energies(self.resolve(conditions))
+        program = (low + high) / 2 if self.data.cell == "1t1r" else low + high
+        return Energy(program, None, False, "one SET of one device with set_energy = 1")
+
+    def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Return the same devices read one by one, and the reference in force."""
+        values = self.resolve(conditions)
+        now, reference = self._levels(values), self._reference(values)
+        p01, p10 = single(now, reference)
+        return {
+            "reference above the LRS median, ln R": reference,
+            "bit error rate of 1T1R with these devices": (p01 + p10) / 2,
+            "bit error rate of 2T2R with these devices": differential(now),
+        }
+
+    def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
+        now = self._levels(values)
+        if self.data.cell == "1t1r":
+            return Channel.binary(*single(now, self._reference(values)))
+        return Channel.symmetric(differential(now))
+
+    def _other_levels(self) -> str:
+        return "ternary weights are stored by hfo2-rram-2t2r-ternary"
+
+    @cached_property
+    def _tables(self) -> dict[str, Table]:
+        found = {name: _table(self.data, name) for name in _TABLES}
+        return {name: table for name, table in found.items() if table is not None}
+
+    def _row(self, name: str, values: Mapping[str, float]) -> dict[str, float]:
+        table = self._tables.get(name)
+        return {} if table is None else table.at(values[table.axis])
+
+    def _fresh(self, values: Mapping[str, float]) -> Levels:
+        """Return the distributions at time zero, as read by the comparator."""
+        state = {**values, **self._row("programming", values)}
+        distance = math.log(state["resistance_ratio"])
+        offset = values["sense_offset"]
+        return Levels(0.0, state["lrs_spread"], distance, state["hrs_spread"], offset)
+
+    def _levels(self, values: Mapping[str, float]) -> Levels:
+        """Return the distributions after endurance and drift."""
+        levels = self._fresh(values)
+        for name in ("endurance", "drift"):
+            row = self._row(name, values)
+            if row:
+                levels = levels.moved(**{k: row[k] for k in _MOVES})
+        return levels
+
+    def _reference(self, values: Mapping[str, float]) -> float:
+        if self.data.reference is not None:
+            return self.data.reference.value
+        return best_reference(self._fresh(values), lambda level, r: sum(single(level, r)) / 2)
+
+    def _energies(self, values: Mapping[str, float]) -> tuple[float, float]:
+        row = self._row("programming", values)
+        if row:
+            return row["set_energy"], row["reset_energy"]
+        return self.data.set_energy.value, self.data.reset_energy.value
+
+
+@dataclass(frozen=True, kw_only=True)
+class TernaryRram(Rram):
+    """2T2R cells of ternary weights.
+
+    ``rule = authors`` is the error model of the public code of Laborieux et al.: add +-1 to
+    a weight with probability q = 2 b / (1 + p0) and clip, b the mean error rate and p0 the
+    share of zeros; +1 and -1 are never exchanged.
+    """
+
+    formula = (
+        "-1, +1 = (HRS, LRS), (LRS, HRS); 0 = (HRS, HRS): both above the reference;  "
+        "rule = authors: q = 2 b / (1 + p0), 0 -> +-1 with q/2 each, +-1 -> 0 with q/2"
+    )
+    cell_levels: ClassVar[tuple[int, ...]] = (3,)
+    options: ClassVar[Mapping[str, tuple[str, ...]]] = {"rule": ("sense", "authors")}
+
+    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy:
+        """Return programming energy for equally frequent weights: 0 takes two RESETs."""
+        low, high = self._energies(self.resolve(conditions))
+        program = (2 * (low + high) + 2 * high) / 3
+        return Energy(program, None, False, "one SET of one device with set_energy = 1")
+
+    def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Return the reference in force."""
+        return {"reference above the LRS median, ln R": self._reference(self.resolve(conditions))}
+
+    def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
+        if self.option("rule") == "sense":
+            return to_channel(ternary(self._levels(values), self._reference(values)))
+        half = values["error_probability"] / (1 + values["zero_probability"])
+        if half > 0.5:
+            raise InputError(
+                "error_probability is too large for this share of zeros",
+                where=self.name,
+                got=f"{values['error_probability']:g}",
+                wanted=f"at most {(1 + values['zero_probability']) / 2:g}",
+            )
+        return to_channel([[0, half, 0], [half, 0, half], [0, half, 0]])
+
+    def _reference(self, values: Mapping[str, float]) -> float:
+        if self.data.reference is not None:
+            return self.data.reference.value
+        return best_reference(self._fresh(values), ternary_errors)
+
+    def _other_levels(self) -> str:
+        return "bits are stored by hfo2-rram-2t2r"
+
+
+_MOVES = ("lrs_shift", "lrs_spread", "hrs_shift", "hrs_spread")
+
+
+def _table(data: RramFile, name: str) -> Table | None:
+    part = getattr(data, name)
+    return None if part is None else Table.from_rows(part.rows, f"{data.name}: {name}")
+
+
+def _axis_of(table: Table, part: object) -> Condition:
+    from hysteron.memory.schema import unit_of
+
+    low, high = table.at_axis[0], table.at_axis[-1]
+    status, source = part.status, part.source  # type: ignore[attr-defined]
+    help_text = f"axis of a table with {len(table.at_axis)} rows"
+    return Condition(table.axis, unit_of(table.axis), low, low, high, help_text, status, source)

@@ -1,31 +1,25 @@
-"""What every memory technology answers: which errors, when, and from which numbers."""
+"""What a memory technology is: conditions in, error channel and energy out."""
 
 from __future__ import annotations
 
-import abc
+import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from hysteron.errors import InputError, UnsupportedError
 from hysteron.memory.channel import Channel
 
-#: How a number is known; an assumption is a parameter the user should replace.
-STATUSES: Final = ("measured", "published", "derived", "assumption")
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number of a technology file; its key names the unit."""
-
-    value: float
-    status: str
-    source: str
+Vector = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A programming or field condition the user may set, from ``low`` to ``high``."""
+    """An axis the user may set, in ``unit``; a model is never evaluated outside low .. high."""
 
     name: str
     unit: str
@@ -33,85 +27,142 @@ class Condition:
     low: float
     high: float
     help: str
+    status: str
+    source: str
 
 
-class Technology(abc.ABC):
-    """A memory technology: data from a file, behaviour from one physical model."""
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A constant of a technology with where it comes from and how far to trust it."""
+
+    name: str
+    unit: str
+    value: float
+    status: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Energy of one stored value: to program it once and to read it once (None: unknown).
+
+    In joule when ``absolute``, otherwise in multiples of ``reference``.
+    """
+
+    program: float
+    read: float | None
+    absolute: bool
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Technology(ABC):
+    """A memory technology; subclasses hold the physics, their TOML file the numbers.
+
+    ``cells_per_bit`` counts devices per stored value (a bit, or a ternary weight);
+    ``chosen`` holds the values of ``options``, whose first entries are the defaults.
+    """
+
+    name: str
+    title: str
+    cells_per_bit: float
+    conditions: tuple[Condition, ...] = ()
+    quantities: tuple[Quantity, ...] = ()
+    notes: tuple[str, ...] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
     physics: ClassVar[str]
-    #: Keys of the numbers the model needs.
-    needs: ClassVar[tuple[str, ...]] = ()
-    #: Allowed values of each option; the first is the default.
-    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     formula: ClassVar[str]
+    cell_levels: ClassVar[tuple[int, ...]] = (2,)
+    options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    plot_axis: ClassVar[str | None] = None
 
-    def __init__(
-        self, name: str, title: str, numbers: Mapping[str, Number], options: Mapping[str, str]
-    ) -> None:
-        """Keep the file's content. Raises InputError for numbers or options that do not fit."""
-        self.name, self.title = name, title
-        if missing := [key for key in self.needs if key not in numbers]:
-            raise InputError(f"number '{missing[0]}' is missing", where=name)
-        if extra := sorted(set(numbers) - set(self.needs)):
-            wanted = ", ".join(self.needs)
-            raise InputError(f"unknown number '{extra[0]}'", where=name, wanted=wanted)
-        if extra := sorted(set(options) - set(self.choices)):
-            wanted = ", ".join(self.choices) or "no options"
-            raise InputError(f"unknown option '{extra[0]}'", where=name, wanted=wanted)
-        for key, allowed in self.choices.items():
-            chosen = options.get(key, allowed[0])
-            if chosen not in allowed:
-                raise InputError(
-                    f"option '{key}'", where=name, got=chosen, wanted=", ".join(allowed)
-                )
-        self.numbers = dict(numbers)
-        self.options = {key: options.get(key, allowed[0]) for key, allowed in self.choices.items()}
+    def channel(self, levels: int, conditions: Mapping[str, float] | None = None) -> Channel:
+        """Return P(read level | stored level) of a cell with 2, 3 or n levels.
 
-    @property
-    @abc.abstractmethod
-    def cells_per_bit(self) -> float:
-        """Devices per stored bit (or per ternary weight)."""
-
-    @property
-    @abc.abstractmethod
-    def conditions(self) -> tuple[Condition, ...]:
-        """What the user may set."""
-
-    def levels_of(self, dtype: str) -> int:
-        """Return the levels of the channel that acts on cells of a type: 2 for each bit."""
-        del dtype
-        return 2
-
-    @abc.abstractmethod
-    def derived(self, levels: int, at: Mapping[str, float]) -> Channel:
-        """Return the channel of the whole chain at complete, checked conditions."""
-
-    def channel(self, levels: int, conditions: Mapping[str, float]) -> Channel:
-        """Return the error channel of cells with 2 or 3 levels; defaults where nothing is set.
-
-        Raises InputError for unknown conditions and values out of range (nothing is
-        extrapolated), UnsupportedError where such cells cannot be stored.
+        Conditions left out take their defaults. Raises InputError for a condition that is
+        unknown or out of range, UnsupportedError for a cell that cannot be stored here.
         """
-        if levels not in {2, self.levels_of("t2")}:
-            raise UnsupportedError(f"{self.name} does not store cells of {levels} levels")
-        known = {condition.name: condition for condition in self.conditions}
-        if extra := sorted(set(conditions) - set(known)):
-            wanted = ", ".join(known) or "no conditions"
-            raise InputError(f"unknown condition '{extra[0]}'", where=self.name, wanted=wanted)
-        at = {name: float(conditions.get(name, c.default)) for name, c in known.items()}
-        for name, value in at.items():
-            low, high = known[name].low, known[name].high
-            if not low <= value <= high:
+        values = self.resolve(conditions)
+        if not self.stores(levels):
+            raise UnsupportedError(
+                f"cannot store cells of {levels} levels",
+                where=self.name,
+                wanted=" or ".join(map(str, self.cell_levels)),
+                fix=self._other_levels(),
+            )
+        return self._channel(levels, values)
+
+    def stores(self, levels: int) -> bool:
+        """Return True when a cell with this number of levels can be stored."""
+        return levels in self.cell_levels
+
+    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy | None:
+        """Return the energy of one stored value, or None where nothing is known."""
+        self.resolve(conditions)
+        return None
+
+    def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:
+        """Return what else follows at these conditions, by a descriptive name."""
+        self.resolve(conditions)
+        return {}
+
+    def configured(self, **choices: str) -> Self:
+        """Return the same technology with other options; raises InputError."""
+        for name, value in choices.items():
+            if name not in self.options:
+                known = ", ".join(self.options) or "none"
+                raise InputError(f"unknown option '{name}'", where=self.name, wanted=known)
+            if value not in self.options[name]:
                 raise InputError(
-                    f"condition '{name}' out of range", where=self.name,
-                    got=f"{value:g} {known[name].unit}", wanted=f"{low:g} to {high:g}",
-                )  # fmt: skip
-        return self.derived(levels, at)
+                    f"unknown value of option '{name}'",
+                    where=self.name,
+                    got=f"'{value}'",
+                    wanted=" or ".join(self.options[name]),
+                )
+        return dataclasses.replace(self, chosen={**self.chosen, **choices})
 
-    def assumptions(self) -> list[str]:
-        """Return the keys of numbers without a source."""
-        return [key for key, number in self.numbers.items() if number.status == "assumption"]
+    def option(self, name: str) -> str:
+        """Return the value in force of an option."""
+        return self.chosen.get(name, self.options[name][0])
 
-    def value(self, key: str) -> float:
-        """Return a number by its key."""
-        return self.numbers[key].value
+    def resolve(self, conditions: Mapping[str, float] | None) -> dict[str, float]:
+        """Return every condition's value, defaults filled in; raises InputError."""
+        given = dict(conditions or {})
+        known = {condition.name: condition for condition in self.conditions}
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise InputError(
+                f"unknown condition {', '.join(unknown)}",
+                where=self.name,
+                wanted=", ".join(known) or "none: it has no conditions",
+            )
+        values = {name: float(given.get(name, c.default)) for name, c in known.items()}
+        for name, value in values.items():
+            condition = known[name]
+            if not condition.low <= value <= condition.high:  # true for NaN
+                raise InputError(
+                    f"{name} is out of range",
+                    where=self.name,
+                    got=f"{value:g}",
+                    wanted=f"{condition.low:g} to {condition.high:g} {condition.unit}".rstrip(),
+                    fix="models and tables are not extrapolated",
+                )
+        return values
+
+    @abstractmethod
+    def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
+        """Return the channel at resolved conditions and a supported number of levels."""
+
+    def _other_levels(self) -> str:
+        return "hysteron memories lists the technologies"
+
+
+def to_channel(matrix: npt.ArrayLike) -> Channel:
+    """Return the channel with these off-diagonal probabilities; diagonals are ignored."""
+    errors: Any = np.clip(np.array(matrix, dtype=np.float64), 0.0, 1.0)
+    np.fill_diagonal(errors, 0.0)
+    rows = errors.tolist()
+    for level, row in enumerate(rows):
+        row[level] = max(0.0, 1.0 - float(np.sum(row)))
+    return Channel(tuple(tuple(row) for row in rows))

@@ -1,0 +1,214 @@
+"""What a technology file may hold. Units are in the key names; every number has a source."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from hysteron.memory.technology import Condition, Quantity
+
+Status = Literal["measured", "published", "derived", "assumption"]
+
+_UNITS = {
+    "ns": "ns",
+    "years": "years",
+    "hours": "h",
+    "c": "°C",
+    "percent": "%",
+    "ua": "uA",
+    "microsiemens": "uS",
+    "kohm": "kohm",
+}
+
+
+class Number(Struct, frozen=True, forbid_unknown_fields=True):
+    """A constant with where it comes from and how far to trust it."""
+
+    value: float
+    status: Status
+    source: str
+
+
+class Axis(Struct, frozen=True, forbid_unknown_fields=True):
+    """A condition the user may set: its default (with status and source) and valid range."""
+
+    default: float
+    low: float
+    high: float
+    status: Status
+    source: str
+    help: str
+
+
+class TechnologyFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every technology file starts with."""
+
+    schema: Literal[1]
+    name: str
+    title: str
+    physics: str
+    notes: tuple[str, ...] = ()
+
+
+class IdealFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Memory without errors."""
+
+
+class ProfileStep(Struct, frozen=True, forbid_unknown_fields=True):
+    """Time spent at a temperature, for instance solder reflow."""
+
+    hours: float
+    temperature_c: float
+
+
+class StMramFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Perpendicular spin-transfer-torque MRAM; see ``st_mram``."""
+
+    write_current_ratio: Axis
+    write_pulse_ns: Axis
+    delta: Axis
+    delta_sigma_percent: Axis
+    retention_years: Axis
+    temperature_c: Axis
+    reads: Axis
+    delta_ap_ratio: Number
+    ic0_ap_ratio: Number
+    relaxation_time_ns: Number
+    attempt_time_ns: Number
+    reference_temperature_c: Number
+    read_current_ratio: Number
+    read_pulse_ns: Number
+    profile: tuple[ProfileStep, ...] = ()
+
+
+class DriftRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """Shift of the mean and added spread of ln R, after some time."""
+
+    retention_hours: float
+    lrs_shift: float
+    lrs_spread: float
+    hrs_shift: float
+    hrs_spread: float
+
+
+class EnduranceRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """Shift of the mean and added spread of ln R, after some write cycles."""
+
+    cycles: float
+    lrs_shift: float
+    lrs_spread: float
+    hrs_shift: float
+    hrs_spread: float
+
+
+class ProgrammingRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """Distributions of ln R and energies against programming current."""
+
+    programming_current_ua: float
+    resistance_ratio: float
+    lrs_spread: float
+    hrs_spread: float
+    set_energy: float
+    reset_energy: float
+
+
+class DriftTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """A user's drift data."""
+
+    status: Status
+    source: str
+    rows: tuple[DriftRow, ...]
+
+
+class EnduranceTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """A user's endurance data."""
+
+    status: Status
+    source: str
+    rows: tuple[EnduranceRow, ...]
+
+
+class ProgrammingTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """A user's programming data; it replaces the three distribution axes."""
+
+    status: Status
+    source: str
+    rows: tuple[ProgrammingRow, ...]
+
+
+class RramFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Filamentary RRAM, one or two devices per value; see ``rram``."""
+
+    cell: Literal["1t1r", "2t2r", "2t2r-ternary"]
+    sense_offset: Axis
+    set_energy: Number
+    reset_energy: Number
+    resistance_ratio: Axis | None = None
+    lrs_spread: Axis | None = None
+    hrs_spread: Axis | None = None
+    reference: Number | None = None
+    error_probability: Axis | None = None
+    zero_probability: Axis | None = None
+    programming: ProgrammingTable | None = None
+    drift: DriftTable | None = None
+    endurance: EnduranceTable | None = None
+
+
+class DomainWallFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Domain-wall cells with n levels; see ``domain_wall``."""
+
+    levels: int
+    position_sigma: Axis
+    delta: Axis
+    delta_sigma_percent: Axis
+    retention_years: Axis
+    temperature_c: Axis
+    position_bias: Number
+    attempt_time_ns: Number
+    reference_temperature_c: Number
+
+
+class AnalogRramFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Differential pairs of analog conductances; see ``analog_rram``."""
+
+    conductance_high_microsiemens: Axis
+    conductance_low_microsiemens: Axis
+    sense_offset_microsiemens: Axis
+    sigma_intercept_microsiemens: Number
+    sigma_slope: Number
+
+
+class MeasuredFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A user's CSV of conditions and error rates; see ``measured``."""
+
+    csv: str
+    status: Status
+    source: str
+    cells_per_bit: Number
+
+
+def unit_of(name: str) -> str:
+    """Return the unit that a key's last word names, or nothing."""
+    return _UNITS.get(name.rpartition("_")[2], "") if "_" in name else ""
+
+
+def described(data: TechnologyFile) -> dict[str, Any]:
+    """Return the arguments of Technology that a file's struct determines."""
+    members = {entry.name: getattr(data, entry.name) for entry in fields(data)}
+    return {
+        "name": data.name,
+        "title": data.title,
+        "notes": data.notes,
+        "conditions": tuple(
+            Condition(k, unit_of(k), v.default, v.low, v.high, v.help, v.status, v.source)
+            for k, v in members.items()
+            if isinstance(v, Axis)
+        ),
+        "quantities": tuple(
+            Quantity(k, unit_of(k), v.value, v.status, v.source)
+            for k, v in members.items()
+            if isinstance(v, Number)
+        ),
+    }
