@@ -25,9 +25,6 @@ from hysteron.errors import InputError
 Vector = npt.NDArray[np.float64]
 
 MODES = 220
-#: Rounding of the matrix exponential: smaller probabilities are noise (220 and 280 modes agree
-#: to it up to delta i = 250).
-RESOLUTION = 1e-12
 _QUADRATURE_POINTS = 400
 
 
@@ -36,7 +33,8 @@ def write_error_rate(delta: float, i: float, tau: float, modes: int = MODES) -> 
     """Return the probability that a cell has not left its well after a pulse.
 
     ``i`` of any sign and size drives the cell out of the well at x = +1, where it starts
-    in thermal equilibrium; ``tau`` is the pulse in t_d. Exact to RESOLUTION, absolute.
+    in thermal equilibrium; ``tau`` is the pulse in t_d. The absolute error of
+    220 modes is about 1e-12 for delta i up to 200 and 1e-9 up to 400 (against 280 modes).
     Raises InputError unless delta > 0 and tau >= 0.
     """
     if not (delta > 0.0 and tau >= 0.0):

@@ -30,7 +30,7 @@ from hysteron.memory.rram_cells import (
     ternary,
     ternary_errors,
 )
-from hysteron.memory.schema import RramFile, described
+from hysteron.memory.schema import RramFile, UserTable, described, unit_of
 from hysteron.memory.technology import Condition, Energy, Technology, to_channel
 
 _DISTRIBUTION = ("resistance_ratio", "lrs_spread", "hrs_spread")
@@ -205,10 +205,8 @@ def _table(data: RramFile, name: str) -> Table | None:
     return None if part is None else Table.from_rows(part.rows, f"{data.name}: {name}")
 
 
-def _axis_of(table: Table, part: object) -> Condition:
-    from hysteron.memory.schema import unit_of
-
+def _axis_of(table: Table, part: UserTable) -> Condition:
     low, high = table.at_axis[0], table.at_axis[-1]
-    status, source = part.status, part.source  # type: ignore[attr-defined]
     help_text = f"axis of a table with {len(table.at_axis)} rows"
-    return Condition(table.axis, unit_of(table.axis), low, low, high, help_text, status, source)
+    unit, axis = unit_of(table.axis), table.axis
+    return Condition(axis, unit, low, low, high, help_text, part.status, part.source)

@@ -114,27 +114,28 @@ class ProgrammingRow(Struct, frozen=True, forbid_unknown_fields=True):
     reset_energy: float
 
 
-class DriftTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """A user's drift data."""
+class UserTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the rows of a user's table come from."""
 
     status: Status
     source: str
+
+
+class DriftTable(UserTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A user's drift data."""
+
     rows: tuple[DriftRow, ...]
 
 
-class EnduranceTable(Struct, frozen=True, forbid_unknown_fields=True):
+class EnduranceTable(UserTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A user's endurance data."""
 
-    status: Status
-    source: str
     rows: tuple[EnduranceRow, ...]
 
 
-class ProgrammingTable(Struct, frozen=True, forbid_unknown_fields=True):
+class ProgrammingTable(UserTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A user's programming data; it replaces the three distribution axes."""
 
-    status: Status
-    source: str
     rows: tuple[ProgrammingRow, ...]
 
 
