@@ -146,7 +146,7 @@ def figure(rows: Sequence[Row]) -> Figure:
             axes.set_title(f"$s_H/s_L$ = {ratio:g}, offset {offset:g} $s_L$", fontsize=9)
     made.supxlabel("cells per data bit")
     made.supylabel("residual data bit error rate")
-    panels[0, 0].legend(fontsize=7)
+    made.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside right upper", fontsize=7)
     return made
 
 
