@@ -2,65 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from hysteron.campaign.evaluate import Evaluator, evaluator_for
 from hysteron.campaign.store import Store
-from hysteron.chips.draw import NestedDraw, apply, chip_images
-from hysteron.codegen.emit import tool_version
-from hysteron.host.bridge import Net
-from hysteron.image.layout import Images
-from hysteron.image.program import Program
-from hysteron.ir.types import Array
-from hysteron.memory.channel import Channel
-
-Correct = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One point of the grid: ``key`` names it in the store, ``channels`` are per section."""
-
-    key: str
-    channels: Mapping[str, Channel]
-
-    def symmetric_rate(self) -> float | None:
-        """Return the one bit error rate of all sections, None when they differ."""
-        rates = {c.matrix for c in self.channels.values()}
-        if len(rates) != 1:
-            return None
-        channel = next(iter(self.channels.values()))
-        same = channel.levels == 2 and channel.p01 == channel.p10
-        return channel.p01 if same else None
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """What every chip is asked: deployed samples by input id, and the right classes."""
-
-    program: Program
-    inputs: Mapping[str, Array]
-    labels: npt.NDArray[np.int64]
-    seed: int
-
-    def identity(self) -> str:
-        """Return the digest of everything that decides a result besides condition and chip."""
-        digest = hashlib.sha256(tool_version().encode())
-        digest.update(self.program.layout.layout_id)
-        digest.update(self.program.model_sha256.encode())
-        for region in self.program.layout.regions:
-            digest.update(self.program.images[region])
-        for name, array in sorted(self.inputs.items()):
-            digest.update(f"{name}{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(self.labels.tobytes() + str(self.seed).encode())
-        return digest.hexdigest()
+from hysteron.campaign.trial import Condition, Correct, Trial
+from hysteron.chips.draw import Faults, NestedDraw
+from hysteron.chips.source import Marginal
 
 
 def run_campaign(
@@ -76,8 +26,8 @@ def run_campaign(
     The result does not depend on ``workers`` nor on earlier interruptions: a chip
     is a function of (seed, chip). ``advance`` is told of finished trials.
     """
-    net = Net(trial.program, threads=1)
-    golden: Correct = net.predict(trial.inputs) == trial.labels
+    evaluator = evaluator_for(trial.program, trial.inputs)
+    golden: Correct = evaluator.classes({}) == trial.labels
     done = {condition.key: store.done(condition.key) for condition in conditions}
     missing = {chip: [c for c in conditions if chip not in done[c.key]] for chip in range(chips)}
     advance(sum(len(conditions) - len(left) for left in missing.values()))
@@ -89,7 +39,7 @@ def run_campaign(
             while True:
                 # A bounded queue: stopping early must not wait for thousands of chips.
                 for chip, left in _some(pending, 2 * count - len(running)):
-                    running[pool.submit(_chip, trial, net, left, chip)] = chip
+                    running[pool.submit(run_chip, trial, evaluator, left, chip)] = chip
                 if not running:
                     return golden
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -112,29 +62,33 @@ def _some(
         yield item
 
 
-def _chip(trial: Trial, net: Net, conditions: Sequence[Condition], chip: int) -> dict[str, Correct]:
-    """Return per-sample correctness of one chip by condition."""
+def run_chip(
+    trial: Trial, evaluator: Evaluator, conditions: Sequence[Condition], chip: int
+) -> dict[str, Correct]:
+    """Return per-sample correctness (samples,) of one chip by condition key."""
     return {
-        condition.key: net.with_images(images).predict(trial.inputs) == trial.labels
-        for condition, images in _images(trial, conditions, chip)
+        condition.key: evaluator.classes(wrong) == trial.labels
+        for condition, wrong in _faults(trial, conditions, chip)
     }
 
 
-def _images(
+def _faults(
     trial: Trial, conditions: Sequence[Condition], chip: int
-) -> Iterator[tuple[Condition, Images]]:
-    """Yield what the chip holds under each condition; nested rates share one draw."""
-    program = trial.program
-    layout, images = program.layout, program.images
-    rates = {c.key: c.symmetric_rate() for c in conditions}
-    sections = {tuple(c.channels) for c in conditions}
-    if len(conditions) > 1 and len(sections) == 1 and None not in rates.values():
-        largest = max(rate for rate in rates.values() if rate is not None)
-        nested = NestedDraw(layout, images, sections.pop(), largest, trial.seed, chip)
-        for condition in conditions:
-            rate = rates[condition.key]
-            assert rate is not None
-            yield condition, apply(layout, images, nested.below(rate))
+) -> Iterator[tuple[Condition, Faults]]:
+    """Yield the wrong cells of the chip under each condition; nested rates share one draw."""
+    layout, images = trial.program.layout, trial.program.images
+    nested = [(c, rate) for c in conditions if (rate := _nested_rate(c)) is not None]
+    same = {c.source.sections for c in conditions}
+    if len(conditions) > 1 and len(nested) == len(conditions) and len(same) == 1:
+        largest = max(rate for _, rate in nested)
+        draw = NestedDraw(layout, images, same.pop(), largest, trial.seed, chip)
+        for condition, rate in nested:
+            yield condition, draw.below(rate)
         return
     for condition in conditions:
-        yield condition, chip_images(layout, images, condition.channels, trial.seed, chip)
+        yield condition, condition.source.faults(layout, images, trial.seed, chip)
+
+
+def _nested_rate(condition: Condition) -> float | None:
+    source = condition.source
+    return source.symmetric_rate() if isinstance(source, Marginal) else None

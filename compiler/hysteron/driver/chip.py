@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hysteron.chips.draw import apply, faults
+from hysteron.chips.draw import apply
 from hysteron.chips.export import write_chip
 from hysteron.driver.compile import CompiledModel
 from hysteron.driver.placement import Point
@@ -29,12 +29,12 @@ def export_chip(
     in a campaign. Raises InputError.
     """
     program = compiled.program
-    condition = point.condition
-    found = faults(program.layout, program.images, condition.channels, seed, chip)
+    source = point.condition.source
+    found = source.faults(program.layout, program.images, seed, chip)
     images = apply(program.layout, program.images, found)
     meta = {"program": program.name, "target": compiled.target.name, "ber": point.ber}
     meta |= {"settings": dict(point.settings), "seed": seed, "chip": chip}
     files = write_chip(folder, program.layout, images, found, meta)
-    hit = {name: found[name].cell.size if name in found else 0 for name in condition.channels}
-    cells = {name: program.layout.section(name).cells.count for name in condition.channels}
+    hit = {name: found[name].cell.size if name in found else 0 for name in source.sections}
+    cells = {name: program.layout.section(name).cells.count for name in source.sections}
     return ChipResult(hit, cells, files)

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hysteron.campaign.plots import Curve, accuracy_figure, rendered, report_page, table_csv
-from hysteron.campaign.run import Trial, run_campaign
+from hysteron.campaign.run import run_campaign
 from hysteron.campaign.statistics import Summary, paired_drop, summarize
 from hysteron.campaign.store import Store, canonical
+from hysteron.campaign.trial import Trial
 from hysteron.codegen.emit import GENERATOR, write_project
 from hysteron.driver.compile import CompiledModel, kernel_inputs
 from hysteron.driver.placement import Point
@@ -90,7 +91,7 @@ def emulate(
             row = {"ber": point.ber, **point.settings, **summary.as_dict(), **lost}
             rows.append({**row, "correct_per_chip": counts})
             summaries.append(summary)
-    hit = {program.layout.section(name).role for name in conditions[0].channels}
+    hit = {program.layout.section(name).role for name in conditions[0].source.sections}
     told = (f"errors hit {', '.join(sorted(hit))}", *notes, *_NOTES)
     return Emulation(
         labels.size, int(golden.sum()), rows, summaries, told, [dict(p.settings) for p in points]

@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hysteron.campaign.run import Condition
 from hysteron.campaign.store import canonical
+from hysteron.campaign.trial import Condition
+from hysteron.chips.source import Marginal
 from hysteron.errors import InputError
 from hysteron.image.layout import ROLES, ImageLayout
 from hysteron.memory.channel import Channel
@@ -20,7 +21,7 @@ MAX_POINTS = 10_000
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a grid: the mean error rate per cell, what was set, and the channels."""
+    """One point of a grid: the mean error rate per cell, what was set, and the chips' source."""
 
     ber: float
     condition: Condition
@@ -133,7 +134,7 @@ def rate_points(layout: ImageLayout, rates: Sequence[float], only: str | None) -
             rate,
             Condition(
                 canonical({"ber": rate, "sections": sections}),
-                dict.fromkeys(sections, Channel.symmetric(rate)),
+                Marginal(dict.fromkeys(sections, Channel.symmetric(rate))),
             ),
         )
         for rate in rates
@@ -192,4 +193,5 @@ def _point(
         wrong, cells = wrong + count * derived[key].error_rate(), cells + count
     # Channels name the condition: a changed file or model of physics is another condition.
     named = {name: channel.matrix for name, channel in channels.items()}
-    return Point(wrong / cells, Condition(canonical({"channels": named}), channels), settings)
+    condition = Condition(canonical({"channels": named}), Marginal(channels))
+    return Point(wrong / cells, condition, settings)
