@@ -3,15 +3,18 @@
 
 #include "hyst/int_rows.h"
 #include "hyst/int_sliced.h"
+#include "hyst/int_tile.h"
 #include "hyst/patch.h"
 #include "hyst/steps.h"
+
+#define LANES ((uint32_t)HYST_INT_LANES)
 
 typedef struct layer {
     hyst_geometry g;
     const hyst_int_conv_params *p;
     const void *x;
     const unsigned char *w;
-    unsigned char *patch, *work; /* gathered elements; planes, or sums and list */
+    unsigned char *patch, *work; /* gathered elements; planes, sums and list, or tiles */
     uint32_t taps;
     uint32_t per_group; /* outputs of one group */
     hyst_sink sink;
@@ -30,6 +33,35 @@ static void rows(const layer *l, uint32_t pixel, int32_t group)
             l->p->w_type == HYST_T2 ? row + (uint32_t)l->g.out_c * stride : NULL;
         hyst_int_rows(l->work, l->p->x_type, total, row, negative, l->taps, n, acc);
         hyst_sink_put(&l->sink, pixel, first + o, n, acc);
+    }
+}
+
+/* count <= 32 neighbouring positions, sixteen to a tile; weights are spread once for all. Lanes
+ * without a position hold what they held before: nobody reads their sums. */
+static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
+{
+    const uint32_t bits = hyst_plane_bytes(l->taps), first = (uint32_t)group * l->per_group;
+    const uint32_t size = LANES * hyst_int_tile_stride(l->taps);
+    unsigned char *tiles = l->work, *weights = tiles + (count + LANES - 1u) / LANES * size;
+    uint32_t i, o;
+    for (i = 0; i < count; i++) {
+        const int32_t at = (int32_t)(pixel + i);
+        hyst_patch_ints(&l->g, l->x, l->p->x_type, at / l->p->out_w, at % l->p->out_w, group,
+                        l->patch);
+        hyst_int_tile_put(l->patch, l->p->x_type, l->taps, i % LANES, tiles + i / LANES * size);
+    }
+    for (o = 0; o < l->per_group; o += 32u) {
+        const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
+        const unsigned char *row = l->w + (first + o) * bits;
+        int32_t acc[HYST_INT_LANES * 32];
+        hyst_int_tile_weights(row, l->p->w_type == HYST_T2 ? row + (uint32_t)l->g.out_c * bits : NULL,
+                              l->p->x_type, l->taps, n, weights);
+        for (i = 0; i < count; i++) {
+            if (i % LANES == 0u) {
+                hyst_int_tile(tiles + i / LANES * size, weights, l->p->x_type, l->taps, n, acc);
+            }
+            hyst_sink_put(&l->sink, pixel + i, first + o, n, acc + i % LANES * 32u);
+        }
     }
 }
 
@@ -57,6 +89,10 @@ void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, 
                    const void *inv, void *out, void *out1, void *scratch)
 {
     const int32_t pixels = p->out_h * p->out_w;
+    const int32_t tile = p->layout == HYST_SLICED ? 1 : p->tile;
+    /* 32-bit targets keep single pixels, so the linker drops the tiled code there. */
+    const int32_t tiles_pay =
+        HYST_WORD_BITS == 64 && tile >= (int32_t)LANES && p->x_type != HYST_I16;
     int32_t pixel, group;
     layer l;
     HYST_GEOMETRY(l.g, p);
@@ -77,8 +113,13 @@ void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, 
     l.sink.out[0] = out;
     l.sink.out[1] = out1;
     hyst_sink_begin(&l.sink);
-    for (pixel = 0; pixel < pixels; pixel++) {
+    for (pixel = 0; pixel < pixels; pixel += tiles_pay ? tile : 1) {
         for (group = 0; group < p->groups; group++) {
+            if (tiles_pay) {
+                const int32_t count = pixels - pixel < tile ? pixels - pixel : tile;
+                tiled(&l, (uint32_t)pixel, (uint32_t)count, group);
+                continue;
+            }
             hyst_patch_ints(&l.g, l.x, p->x_type, pixel / p->out_w, pixel % p->out_w, group,
                             l.patch);
             if (p->layout == HYST_SLICED) {

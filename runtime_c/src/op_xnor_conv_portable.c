@@ -7,7 +7,7 @@
 #include "hyst/xnor_sliced.h"
 #include "hyst/xnor_tile.h"
 
-#define LANES HYST_TILE_LANES
+#define LANES ((uint32_t)HYST_TILE_LANES)
 
 typedef struct layer {
     hyst_geometry g;
@@ -84,7 +84,7 @@ static int32_t spread(const layer *l, const unsigned char *sign, const unsigned 
     return mask ? (int32_t)counted : (int32_t)l->taps;
 }
 
-/* count <= 32 neighbouring positions, four to a tile. Complete patches fill the lanes from the
+/* count <= 32 neighbouring positions, eight to a tile. Complete patches fill the lanes from the
  * front, those with a mask from the back, so that few tiles need one. Lanes without a position
  * hold what they held before: nobody reads their sums. */
 static void tiled(const layer *l, int32_t pixel, int32_t count, int32_t group)

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AVX2: one vector is one word of the four lanes. Carry-save adders take seven vectors to
+/* AVX2: two vectors are one word of the eight lanes. Carry-save adders take seven vectors to
  * three, nibble look-ups (vpshufb) count them, vpsadbw sums each lane on its own. */
 #include "hyst/xnor_tile.h"
 
 #include <immintrin.h>
 
+#if HYST_TILE_LANES != 8
+#error "two vectors hold eight lanes"
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
+#define HALVES 2u
+#define ROWS 8u
 #define BLOCK 7u
 
 /* A block adds at most 7 * 8 to a byte counter. */
@@ -15,8 +21,9 @@
 /* What all rows of a call share. */
 typedef struct operands {
     const unsigned char *x, *mask; /* mask may be NULL */
-    uint32_t whole;                /* words before the last one */
-    __m256i tail;                  /* bits of the last word that count */
+    uint32_t whole;                /* words of which all bits count */
+    int32_t partial;               /* 1: one more follows, of which the bits of tail count */
+    __m256i tail;
 } operands;
 
 #define TABLE(weight)                                                                       \
@@ -44,72 +51,110 @@ INLINE __m256i carry(__m256i a, __m256i b, __m256i *low)
     return _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(u, c));
 }
 
-INLINE __m256i differing(const operands *q, const unsigned char *row, uint32_t i, int masked)
+/* Word i of half of the lanes. */
+INLINE __m256i lanes(const unsigned char *p, uint32_t i, uint32_t half)
 {
-    const size_t at = (size_t)i * 32u;
-    const __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(q->x + at));
-    __m256i differ = _mm256_xor_si256(x, _mm256_set1_epi64x((long long)hyst_load(row, i)));
-    if (masked) {
-        differ = _mm256_and_si256(
-            differ, _mm256_loadu_si256((const __m256i *)(const void *)(q->mask + at)));
-    }
-    return differ;
+    return _mm256_loadu_si256((const __m256i *)(const void *)(p + ((size_t)i * HALVES + half) * 32u));
 }
 
-INLINE __m256i seven(const operands *q, const unsigned char *row, uint32_t i, int masked)
+INLINE __m256i differing(const operands *q, const unsigned char *row, uint32_t i, uint32_t half,
+                         int masked)
 {
-    __m256i low = differing(q, row, i, masked), two, four, second, third;
-    two = carry(differing(q, row, i + 1u, masked), differing(q, row, i + 2u, masked), &low);
-    second = carry(differing(q, row, i + 3u, masked), differing(q, row, i + 4u, masked), &low);
-    third = carry(differing(q, row, i + 5u, masked), differing(q, row, i + 6u, masked), &low);
+    const __m256i w = _mm256_set1_epi64x((long long)hyst_load(row, i));
+    const __m256i differ = _mm256_xor_si256(lanes(q->x, i, half), w);
+    return masked ? _mm256_and_si256(differ, lanes(q->mask, i, half)) : differ;
+}
+
+INLINE __m256i seven(const operands *q, const unsigned char *row, uint32_t i, uint32_t h,
+                     int masked)
+{
+    __m256i low = differing(q, row, i, h, masked), two, four, second, third;
+    two = carry(differing(q, row, i + 1u, h, masked), differing(q, row, i + 2u, h, masked), &low);
+    second = carry(differing(q, row, i + 3u, h, masked), differing(q, row, i + 4u, h, masked), &low);
+    third = carry(differing(q, row, i + 5u, h, masked), differing(q, row, i + 6u, h, masked), &low);
     four = carry(second, third, &two);
     return _mm256_add_epi8(byte_counts(low, TABLE(1)), _mm256_add_epi8(byte_counts(two, TABLE(2)),
                                                                        byte_counts(four, TABLE(4))));
 }
 
-INLINE __m256i three(const operands *q, const unsigned char *row, uint32_t i, int masked)
+INLINE __m256i three(const operands *q, const unsigned char *row, uint32_t i, uint32_t h,
+                     int masked)
 {
-    __m256i low = differing(q, row, i, masked);
+    __m256i low = differing(q, row, i, h, masked);
     const __m256i two =
-        carry(differing(q, row, i + 1u, masked), differing(q, row, i + 2u, masked), &low);
+        carry(differing(q, row, i + 1u, h, masked), differing(q, row, i + 2u, h, masked), &low);
     return _mm256_add_epi8(byte_counts(low, TABLE(1)), byte_counts(two, TABLE(2)));
 }
 
-/* Differing bits of one row, one 64-bit sum per lane. */
-INLINE __m256i one_row(const operands *q, const unsigned char *row, int masked)
+/* Differing bits of one row and half of the lanes, one 64-bit sum each. */
+INLINE __m256i one_row(const operands *q, const unsigned char *row, uint32_t half, int masked)
 {
     const __m256i zero = _mm256_setzero_si256();
     __m256i sum = zero, bytes = zero;
-    uint32_t i = 0, blocks = 0;
-    for (; i + BLOCK <= q->whole; i += BLOCK) {
-        bytes = _mm256_add_epi8(bytes, seven(q, row, i, masked));
-        if (++blocks % BLOCKS_PER_SUM == 0u) {
+    uint32_t i = 0;
+    while (i + BLOCK <= q->whole) {
+        uint32_t block;
+        for (block = 0; block < BLOCKS_PER_SUM && i + BLOCK <= q->whole; block++, i += BLOCK) {
+            bytes = _mm256_add_epi8(bytes, seven(q, row, i, half, masked));
+        }
+        if (block == BLOCKS_PER_SUM) {
             sum = _mm256_add_epi64(sum, _mm256_sad_epu8(bytes, zero));
             bytes = zero;
         }
     }
-    sum = _mm256_add_epi64(sum, _mm256_sad_epu8(bytes, zero));
-    bytes = byte_counts(_mm256_and_si256(differing(q, row, q->whole, masked), q->tail), TABLE(1));
+    /* at most three blocks, two threes, one word and one tail: below 256 */
     for (; i + 3u <= q->whole; i += 3u) {
-        bytes = _mm256_add_epi8(bytes, three(q, row, i, masked));
+        bytes = _mm256_add_epi8(bytes, three(q, row, i, half, masked));
     }
     for (; i < q->whole; i++) {
-        bytes = _mm256_add_epi8(bytes, byte_counts(differing(q, row, i, masked), TABLE(1)));
+        bytes = _mm256_add_epi8(bytes, byte_counts(differing(q, row, i, half, masked), TABLE(1)));
+    }
+    if (q->partial) {
+        const __m256i last = _mm256_and_si256(differing(q, row, i, half, masked), q->tail);
+        bytes = _mm256_add_epi8(bytes, byte_counts(last, TABLE(1)));
     }
     return _mm256_add_epi64(sum, _mm256_sad_epu8(bytes, zero));
+}
+
+/* Lane p of s[r], the sum of row r, becomes element r of acc[p * 32]; sums are below 2^31. */
+INLINE void put_eight(const __m256i *s, const int32_t *counted, int32_t *acc)
+{
+    __m256i rows[4], out[4];
+    uint32_t p;
+    for (p = 0; p < 4u; p++) {
+        rows[p] = _mm256_or_si256(s[2u * p], _mm256_slli_epi64(s[2u * p + 1u], 32));
+    }
+    out[0] = _mm256_unpacklo_epi64(rows[0], rows[1]);
+    out[1] = _mm256_unpackhi_epi64(rows[0], rows[1]);
+    out[2] = _mm256_unpacklo_epi64(rows[2], rows[3]);
+    out[3] = _mm256_unpackhi_epi64(rows[2], rows[3]);
+    rows[0] = _mm256_permute2x128_si256(out[0], out[2], 0x20);
+    rows[1] = _mm256_permute2x128_si256(out[1], out[3], 0x20);
+    rows[2] = _mm256_permute2x128_si256(out[0], out[2], 0x31);
+    rows[3] = _mm256_permute2x128_si256(out[1], out[3], 0x31);
+    for (p = 0; p < 4u; p++) {
+        const __m256i twice = _mm256_add_epi32(rows[p], rows[p]);
+        _mm256_storeu_si256((__m256i *)(void *)(acc + p * 32u),
+                            _mm256_sub_epi32(_mm256_set1_epi32(counted[p]), twice));
+    }
 }
 
 INLINE void all_rows(const operands *q, const unsigned char *row, uint32_t rows, int masked,
                      const int32_t *counted, int32_t *acc)
 {
-    const uint32_t stride = (q->whole + 1u) * 8u;
-    uint32_t r, p;
-    for (r = 0; r < rows; r++, row += stride) {
-        int64_t differ[HYST_TILE_LANES];
-        _mm256_storeu_si256((__m256i *)(void *)differ, one_row(q, row, masked));
-        for (p = 0; p < HYST_TILE_LANES; p++) {
-            acc[p * 32u + r] = counted[p] - 2 * (int32_t)differ[p];
+    const uint32_t stride = (q->whole + (uint32_t)q->partial) * 8u;
+    uint32_t r, j;
+    for (r = 0; r < rows; r += ROWS, row += ROWS * stride) {
+        /* nobody reads the sums of rows past the end */
+        const uint32_t count = rows - r < ROWS ? rows - r : ROWS;
+        __m256i sum[HALVES][ROWS];
+        memset(sum, 0, sizeof sum);
+        for (j = 0; j < count; j++) {
+            sum[0][j] = one_row(q, row + j * stride, 0, masked);
+            sum[1][j] = one_row(q, row + j * stride, 1, masked);
         }
+        put_eight(sum[0], counted, acc + r);
+        put_eight(sum[1], counted + 4, acc + 4 * 32 + r);
     }
 }
 
@@ -119,7 +164,8 @@ void hyst_xnor_tile(const void *x, const void *mask, const void *rows_w, uint32_
     operands q;
     q.x = (const unsigned char *)x;
     q.mask = (const unsigned char *)mask;
-    q.whole = hyst_words(k) - 1u;
+    q.whole = k / 64u;
+    q.partial = k % 64u > 0u;
     q.tail = _mm256_set1_epi64x((long long)hyst_tail_mask(k));
     if (mask) {
         all_rows(&q, (const unsigned char *)rows_w, rows, 1, counted, acc);

@@ -3,7 +3,7 @@
  * Every inner loop runs over lanes, so that compilers vectorise it. */
 #include "hyst/xnor_tile.h"
 
-#define LANES HYST_TILE_LANES
+#define LANES ((uint32_t)HYST_TILE_LANES)
 #define BLOCK 7u
 
 /* A block adds at most 7 * 8 to a byte counter. */

@@ -52,10 +52,13 @@ def has_cpu_flag(flag: str) -> bool:
     )
 
 
+AVX512 = ("-mpopcnt", *(f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "vnni", "vpopcntdq")))
+
 VARIANTS: dict[str, tuple[tuple[str, ...], str]] = {
     "portable64": ((), "portable"),
     "portable32": (("-DHYST_WORD_BITS=32",), "portable"),
     **({"avx2": (("-mavx2", "-mpopcnt"), "avx2")} if has_cpu_flag("avx2") else {}),
+    **({"avx512": (AVX512, "avx512")} if has_cpu_flag("avx512_vpopcntdq") else {}),
     # what a user's own flags may do to the real tier: fused multiply-add, vectorised
     **({"gnu11_fma": (("-std=gnu11", "-O3", "-mfma"), "portable")} if has_cpu_flag("fma") else {}),
 }

@@ -102,7 +102,7 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
 
 def _tile(target: Target) -> int:
     """Return the pixels gathered at once: 64-bit hosts have caches and RAM to spare."""
-    return 16 if target.isa.word_bits == 64 else 1
+    return 32 if target.isa.word_bits == 64 else 1
 
 
 def _stem(model: Any) -> str:

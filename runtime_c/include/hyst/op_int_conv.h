@@ -4,7 +4,8 @@
  * x: (in_h, in_w, in_c) elements of u8, i8 or i16. w as in op_xnor_conv.h; taps outside
  * the map read as pad_value. abs(accumulator) <= taps * max abs(x) < 2^31.
  * t: i16 or i32 (planes, flips, channels); inv: each plane's bits padded to 8 bytes; both NULL for
- * HYST_OUT_I32. out1: second output of HYST_OUT_B1X2, else NULL.
+ * HYST_OUT_I32. out1: second output of HYST_OUT_B1X2, else NULL. tile: 1 to 32 positions gathered
+ * at once, in layout rows on 64-bit hosts.
  * Buffers are aligned to 8 bytes (4 on 32-bit targets) and do not overlap. Any bytes in
  * constants are memory-safe and defined. */
 #ifndef HYST_OP_INT_CONV_H
@@ -40,6 +41,7 @@ typedef struct hyst_int_conv_params {
     int32_t out_kind;
     int32_t flips;
     int32_t layout;
+    int32_t tile;
 } hyst_int_conv_params;
 
 void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, const void *t,

@@ -34,6 +34,8 @@ from hysteron.ops.kernel._conv import (
 )
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
+LANES = 16  # HYST_INT_LANES of int_tile.h
+
 
 @dataclass(frozen=True, slots=True)
 class IntConv(KernelOp):
@@ -51,6 +53,7 @@ class IntConv(KernelOp):
         "patch",
         "int_rows",
         "int_sliced",
+        "int_tile",
         "xnor_sliced",
         "steps",
         "ge_bits",
@@ -69,6 +72,7 @@ class IntConv(KernelOp):
     out: str = "i32"
     flips: int = 1
     layout: str = "rows"
+    tile: int = 1
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         """Return the accumulators or packed bits (OH, OW, O)."""
@@ -77,6 +81,7 @@ class IntConv(KernelOp):
         check_dtype(self, "x", x, "u8", "i8", "i16")
         shape = infer_conv(self, self, x, w, BITS)
         check_field(self, "layout", self.layout, tuple(LAYOUT_CODES))
+        check_range(self, "tile", self.tile, 1, 32)
         check_range(self, "pad_value", self.pad_value, *LIMITS[x.dtype])
         limit = 2**16 - 1 if self.layout == "sliced" else I32_MAX
         check_range(self, "K", conv_taps(w), 1, limit)
@@ -101,11 +106,21 @@ class IntConv(KernelOp):
             ("out_kind", OUT_CODES[self.out]),
             ("flips", self.flips),
             ("layout", LAYOUT_CODES[self.layout]),
+            ("tile", self.tile),
         )
 
     def scratch_bytes(self, *types: TensorType) -> int:
-        """Return the bytes of a gathered patch, its planes and the index list."""
-        return integer_scratch(types[0], conv_taps(types[1]), self.layout, gathered=True)
+        """Return the bytes of a gathered patch, its planes and the index list.
+
+        From LANES pixels on also whole groups of LANES, and 32 rows of weights as bytes
+        with a correction each (int_tile.h).
+        """
+        k = conv_taps(types[1])
+        single = integer_scratch(types[0], k, self.layout, gathered=True)
+        if self.tile < LANES:
+            return single
+        lanes = -(-self.tile // LANES) * LANES
+        return single + (-(-k // 8) * 8) * (lanes + 32) + 4 * 32
 
     def const_encodings(self, *types: TensorType) -> tuple[str, ...]:
         """Return the weight layout, then plain thresholds and inversion bits."""
@@ -122,7 +137,15 @@ class IntConv(KernelOp):
                 for pad_value in (0, 100):
                     out, flips = kinds[number % len(kinds)]
                     x, w = operands[number // 3 % len(operands)]
+                    tile = (1, 32, 16)[number % 3]
                     number += 1
-                    op = cls(**fields, pad_value=pad_value, out=out, flips=flips, layout=layout)
+                    op = cls(
+                        **fields,
+                        pad_value=pad_value,
+                        out=out,
+                        flips=flips,
+                        layout=layout,
+                        tile=tile,
+                    )
                     steps = step_types(out, flips, w_shape[0], ("i32", "i16")[number % 2])
                     yield op, (TensorType(x, x_shape), TensorType(w, w_shape), *steps)

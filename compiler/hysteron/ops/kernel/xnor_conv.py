@@ -33,7 +33,7 @@ from hysteron.ops.kernel._conv import (
 )
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
-LANES = 4  # HYST_TILE_LANES of xnor_tile.h
+LANES = 8  # HYST_TILE_LANES of xnor_tile.h
 
 
 @dataclass(frozen=True, slots=True)
