@@ -18,13 +18,10 @@ void hyst_int_tile_put(const void *x, int32_t type, uint32_t k, uint32_t lane, v
 {
     const unsigned char *from = (const unsigned char *)x;
     unsigned char *to = (unsigned char *)tile + lane * GROUP;
-    const uint32_t flip = type == HYST_I8 ? 0x80808080u : 0u;
-    uint32_t t;
-    for (t = 0; t < k; t += GROUP, to += GROUP * (uint32_t)HYST_INT_LANES) {
-        uint32_t four = 0;
-        memcpy(&four, from + t, k - t < GROUP ? k - t : GROUP);
-        four ^= flip; /* elements past k meet weights of 0 */
-        memcpy(to, &four, sizeof four);
+    const uint32_t flip = type == HYST_I8 ? 0x80808080u : 0u, groups = (k + GROUP - 1u) / GROUP;
+    uint32_t g;
+    for (g = 0; g < groups; g++) { /* bytes past k meet weights of 0 */
+        hyst_store32(to, g * (uint32_t)HYST_INT_LANES, hyst_load32(from, g) ^ flip);
     }
 }
 
@@ -38,41 +35,25 @@ INLINE __m256i spread(uint32_t bits)
     return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit_of), bit_of);
 }
 
-/* 32 weights of a row from element t on: 1 or 0 minus 1 or 0; those past k are 0. */
-INLINE __m256i weights_of(const unsigned char *row, const unsigned char *other, uint32_t k,
-                          uint32_t t)
-{
-    const uint32_t valid = k - t < 32u ? (1u << (k - t)) - 1u : 0xffffffffu;
-    const uint32_t plus = hyst_load32(row, t / 32u) & valid;
-    const uint32_t minus = other ? hyst_load32(other, t / 32u) & valid : ~plus & valid;
-    return _mm256_sub_epi8(spread(minus), spread(plus));
-}
-
-void hyst_int_tile_weights(const void *rows_w, const void *negative, int32_t type, uint32_t k,
-                           uint32_t rows, void *weights)
+void hyst_int_tile_weights(const void *rows_w, int32_t type, uint32_t k, uint32_t rows,
+                           void *weights)
 {
     const uint32_t bits = hyst_plane_bytes(k), stride = hyst_int_tile_stride(k);
     const unsigned char *row = (const unsigned char *)rows_w;
-    const unsigned char *other = (const unsigned char *)negative;
-    unsigned char *to = (unsigned char *)weights, *corrections = to + 32u * stride;
+    unsigned char *to = (unsigned char *)weights, *corrections = to + 32u * 8u * stride;
     uint32_t r, t;
-    for (r = 0; r < rows; r++, row += bits, other = other ? other + bits : NULL) {
-        __m256i sum = _mm256_setzero_si256();
-        int64_t parts[4];
+    for (r = 0; r < rows; r++, row += bits) {
+        uint32_t ones = 0;
         for (t = 0; t < k; t += 32u) {
-            const __m256i w = weights_of(row, other, k, t);
-            const __m256i zero = _mm256_setzero_si256(), one = _mm256_set1_epi8(1);
+            const uint32_t valid = k - t < 32u ? (1u << (k - t)) - 1u : 0xffffffffu;
+            const uint32_t plus = hyst_load32(row, t / 32u) & valid;
             unsigned char bytes[32];
-            _mm256_storeu_si256((__m256i *)(void *)bytes, w);
+            _mm256_storeu_si256((__m256i *)(void *)bytes,
+                                _mm256_sub_epi8(spread(~plus & valid), spread(plus)));
             memcpy(to + r * stride + t, bytes, stride - t < 32u ? stride - t : 32u);
-            /* w + 1 is not negative */
-            sum = _mm256_add_epi64(sum, _mm256_sad_epu8(_mm256_add_epi8(w, one), zero));
+            ones += hyst_popcount(plus);
         }
-        _mm256_storeu_si256((__m256i *)(void *)parts, sum);
-        hyst_put_i32(corrections, r,
-                     type == HYST_I8 ? -128 * (int32_t)(parts[0] + parts[1] + parts[2] + parts[3]
-                                                        - (int64_t)((k + 31u) / 32u * 32u))
-                                     : 0);
+        hyst_put_i32(corrections, r, type == HYST_I8 ? 128 * ((int32_t)k - 2 * (int32_t)ones) : 0);
     }
 }
 
@@ -119,20 +100,18 @@ INLINE void put_eight(const __m256i *s, int32_t *acc)
     }
 }
 
-void hyst_int_tile(const void *tile, const void *weights, int32_t type, uint32_t k, uint32_t rows,
-                   int32_t *acc)
+void hyst_int_tile(const void *tile, const void *weights, uint32_t k, uint32_t rows, int32_t *acc)
 {
     const uint32_t stride = hyst_int_tile_stride(k), groups = (k + GROUP - 1u) / GROUP;
     const unsigned char *x = (const unsigned char *)tile, *w = (const unsigned char *)weights;
     uint32_t r, j;
-    (void)type;
     for (r = 0; r < rows; r += ROWS) {
         __m256i low[ROWS], high[ROWS];
         memset(low, 0, sizeof low);
         memset(high, 0, sizeof high);
         for (j = 0; j < ROWS && r + j < rows; j++) {
             const unsigned char *row = w + (r + j) * stride;
-            const __m256i correction = _mm256_set1_epi32(hyst_get_i32(w + 32u * stride, r + j));
+            const __m256i correction = _mm256_set1_epi32(hyst_get_i32(w + 32u * 8u * stride, r + j));
             low[j] = _mm256_add_epi32(correction, one_row(x, row, groups));
             high[j] = _mm256_add_epi32(correction, one_row(x + 32, row, groups));
         }

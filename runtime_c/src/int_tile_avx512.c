@@ -18,40 +18,33 @@ void hyst_int_tile_put(const void *x, int32_t type, uint32_t k, uint32_t lane, v
 {
     const unsigned char *from = (const unsigned char *)x;
     unsigned char *to = (unsigned char *)tile + lane * GROUP;
-    const uint32_t flip = type == HYST_I8 ? 0x80808080u : 0u;
-    uint32_t t;
-    for (t = 0; t < k; t += GROUP, to += GROUP * (uint32_t)HYST_INT_LANES) {
-        uint32_t four = 0;
-        memcpy(&four, from + t, k - t < GROUP ? k - t : GROUP);
-        four ^= flip; /* elements past k meet weights of 0 */
-        memcpy(to, &four, sizeof four);
+    const uint32_t flip = type == HYST_I8 ? 0x80808080u : 0u, groups = (k + GROUP - 1u) / GROUP;
+    uint32_t g;
+    for (g = 0; g < groups; g++) { /* bytes past k meet weights of 0 */
+        hyst_store32(to, g * (uint32_t)HYST_INT_LANES, hyst_load32(from, g) ^ flip);
     }
 }
 
-void hyst_int_tile_weights(const void *rows_w, const void *negative, int32_t type, uint32_t k,
-                           uint32_t rows, void *weights)
+void hyst_int_tile_weights(const void *rows_w, int32_t type, uint32_t k, uint32_t rows,
+                           void *weights)
 {
     const uint32_t bits = hyst_plane_bytes(k), stride = hyst_int_tile_stride(k);
     const unsigned char *row = (const unsigned char *)rows_w;
-    const unsigned char *other = (const unsigned char *)negative;
-    unsigned char *to = (unsigned char *)weights, *corrections = to + 32u * stride;
+    unsigned char *to = (unsigned char *)weights, *corrections = to + 32u * 8u * stride;
     uint32_t r, i;
-    for (r = 0; r < rows; r++) {
-        uint32_t ones = 0, minus_ones = 0;
+    for (r = 0; r < rows; r++, row += bits) {
+        uint32_t ones = 0;
         for (i = 0; i < hyst_words(k); i++) {
             const uint32_t left = stride - i * 64u;
             const hyst_word valid = i + 1u < hyst_words(k) ? HYST_ALL_ONES : hyst_tail_mask(k);
-            const hyst_word plus = hyst_load(row + r * bits, i) & valid;
-            const hyst_word minus = (other ? hyst_load(other + r * bits, i) : ~plus) & valid;
+            const hyst_word plus = hyst_load(row, i) & valid, minus = ~plus & valid;
             const __m512i w = _mm512_sub_epi8(_mm512_movm_epi8((__mmask64)minus),
                                               _mm512_movm_epi8((__mmask64)plus));
             const __mmask64 room = left < 64u ? ((__mmask64)1 << left) - 1u : ~(__mmask64)0;
             _mm512_mask_storeu_epi8(to + r * stride + i * 64u, room, w);
             ones += hyst_popcount(plus);
-            minus_ones += hyst_popcount(minus);
         }
-        hyst_put_i32(corrections, r,
-                     type == HYST_I8 ? -128 * ((int32_t)ones - (int32_t)minus_ones) : 0);
+        hyst_put_i32(corrections, r, type == HYST_I8 ? 128 * ((int32_t)k - 2 * (int32_t)ones) : 0);
     }
 }
 
@@ -88,18 +81,16 @@ INLINE void transpose16(__m512i *v)
     }
 }
 
-void hyst_int_tile(const void *tile, const void *weights, int32_t type, uint32_t k, uint32_t rows,
-                   int32_t *acc)
+void hyst_int_tile(const void *tile, const void *weights, uint32_t k, uint32_t rows, int32_t *acc)
 {
     const uint32_t stride = hyst_int_tile_stride(k), groups = (k + GROUP - 1u) / GROUP;
     const unsigned char *x = (const unsigned char *)tile, *w = (const unsigned char *)weights;
     uint32_t r, j, g;
-    (void)type;
     for (r = 0; r < rows; r += ROWS) {
         __m512i sum[ROWS];
         UNROLL16
         for (j = 0; j < ROWS; j++) { /* rows past the end: nobody reads them */
-            sum[j] = _mm512_set1_epi32(hyst_get_i32(w + 32u * stride, r + j));
+            sum[j] = _mm512_set1_epi32(hyst_get_i32(w + 32u * 8u * stride, r + j));
         }
         for (g = 0; g < groups; g++) {
             const __m512i four = _mm512_loadu_si512(x + (size_t)g * 64u);

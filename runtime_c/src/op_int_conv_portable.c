@@ -41,7 +41,7 @@ static void rows(const layer *l, uint32_t pixel, int32_t group)
 static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
 {
     const uint32_t bits = hyst_plane_bytes(l->taps), first = (uint32_t)group * l->per_group;
-    const uint32_t size = LANES * hyst_int_tile_stride(l->taps);
+    const uint32_t size = hyst_int_tile_bytes(l->taps);
     unsigned char *tiles = l->work, *weights = tiles + (count + LANES - 1u) / LANES * size;
     uint32_t i, o;
     for (i = 0; i < count; i++) {
@@ -54,11 +54,10 @@ static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
         const unsigned char *row = l->w + (first + o) * bits;
         int32_t acc[HYST_INT_LANES * 32];
-        hyst_int_tile_weights(row, l->p->w_type == HYST_T2 ? row + (uint32_t)l->g.out_c * bits : NULL,
-                              l->p->x_type, l->taps, n, weights);
+        hyst_int_tile_weights(row, l->p->x_type, l->taps, n, weights);
         for (i = 0; i < count; i++) {
             if (i % LANES == 0u) {
-                hyst_int_tile(tiles + i / LANES * size, weights, l->p->x_type, l->taps, n, acc);
+                hyst_int_tile(tiles + i / LANES * size, weights, l->taps, n, acc);
             }
             hyst_sink_put(&l->sink, pixel + i, first + o, n, acc + i % LANES * 32u);
         }
@@ -85,14 +84,22 @@ static void sliced(const layer *l, uint32_t pixel, int32_t group)
     }
 }
 
+/* 32-bit targets keep single positions, so the linker drops the tiled code there. */
+static int32_t positions_at_once(const hyst_int_conv_params *p)
+{
+    const uint32_t taps = (uint32_t)p->kernel_h * (uint32_t)p->kernel_w
+                          * ((uint32_t)p->in_c / (uint32_t)p->groups);
+    const int32_t pays = HYST_WORD_BITS == 64 && p->layout != HYST_SLICED
+                         && p->tile >= HYST_INT_LANES && p->x_type != HYST_I16
+                         && p->w_type != HYST_T2 && taps <= HYST_INT_TILE_MOST;
+    return pays ? p->tile : 1;
+}
+
 void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, const void *t,
                    const void *inv, void *out, void *out1, void *scratch)
 {
     const int32_t pixels = p->out_h * p->out_w;
-    const int32_t tile = p->layout == HYST_SLICED ? 1 : p->tile;
-    /* 32-bit targets keep single pixels, so the linker drops the tiled code there. */
-    const int32_t tiles_pay =
-        HYST_WORD_BITS == 64 && tile >= (int32_t)LANES && p->x_type != HYST_I16;
+    const int32_t tile = positions_at_once(p);
     int32_t pixel, group;
     layer l;
     HYST_GEOMETRY(l.g, p);
@@ -113,9 +120,9 @@ void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, 
     l.sink.out[0] = out;
     l.sink.out[1] = out1;
     hyst_sink_begin(&l.sink);
-    for (pixel = 0; pixel < pixels; pixel += tiles_pay ? tile : 1) {
+    for (pixel = 0; pixel < pixels; pixel += tile) {
         for (group = 0; group < p->groups; group++) {
-            if (tiles_pay) {
+            if (tile > 1) {
                 const int32_t count = pixels - pixel < tile ? pixels - pixel : tile;
                 tiled(&l, (uint32_t)pixel, (uint32_t)count, group);
                 continue;

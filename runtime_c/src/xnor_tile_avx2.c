@@ -51,51 +51,59 @@ INLINE __m256i carry(__m256i a, __m256i b, __m256i *low)
     return _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(u, c));
 }
 
-/* Word i of half of the lanes. */
-INLINE __m256i lanes(const unsigned char *p, uint32_t i, uint32_t half)
+/* Where a row meets half of the lanes; pointers, so that every offset below is a constant. */
+typedef struct place {
+    const unsigned char *x, *mask, *row;
+} place;
+
+INLINE void advance(place *at, uint32_t words)
 {
-    return _mm256_loadu_si256((const __m256i *)(const void *)(p + ((size_t)i * HALVES + half) * 32u));
+    at->x += words * 64u;
+    at->mask += words * 64u;
+    at->row += words * 8u;
 }
 
-INLINE __m256i differing(const operands *q, const unsigned char *row, uint32_t i, uint32_t half,
-                         int masked)
+INLINE __m256i vector(const unsigned char *p)
 {
-    const __m256i w = _mm256_set1_epi64x((long long)hyst_load(row, i));
-    const __m256i differ = _mm256_xor_si256(lanes(q->x, i, half), w);
-    return masked ? _mm256_and_si256(differ, lanes(q->mask, i, half)) : differ;
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
 
-INLINE __m256i seven(const operands *q, const unsigned char *row, uint32_t i, uint32_t h,
-                     int masked)
+INLINE __m256i differing(const place *at, uint32_t word, int masked)
 {
-    __m256i low = differing(q, row, i, h, masked), two, four, second, third;
-    two = carry(differing(q, row, i + 1u, h, masked), differing(q, row, i + 2u, h, masked), &low);
-    second = carry(differing(q, row, i + 3u, h, masked), differing(q, row, i + 4u, h, masked), &low);
-    third = carry(differing(q, row, i + 5u, h, masked), differing(q, row, i + 6u, h, masked), &low);
+    const __m256i w = _mm256_set1_epi64x((long long)hyst_load(at->row, word));
+    const __m256i differ = _mm256_xor_si256(vector(at->x + word * 64u), w);
+    return masked ? _mm256_and_si256(differ, vector(at->mask + word * 64u)) : differ;
+}
+
+INLINE __m256i seven(const place *at, int masked)
+{
+    __m256i low = differing(at, 0, masked), two, four, second, third;
+    two = carry(differing(at, 1, masked), differing(at, 2, masked), &low);
+    second = carry(differing(at, 3, masked), differing(at, 4, masked), &low);
+    third = carry(differing(at, 5, masked), differing(at, 6, masked), &low);
     four = carry(second, third, &two);
     return _mm256_add_epi8(byte_counts(low, TABLE(1)), _mm256_add_epi8(byte_counts(two, TABLE(2)),
                                                                        byte_counts(four, TABLE(4))));
 }
 
-INLINE __m256i three(const operands *q, const unsigned char *row, uint32_t i, uint32_t h,
-                     int masked)
+INLINE __m256i three(const place *at, int masked)
 {
-    __m256i low = differing(q, row, i, h, masked);
-    const __m256i two =
-        carry(differing(q, row, i + 1u, h, masked), differing(q, row, i + 2u, h, masked), &low);
+    __m256i low = differing(at, 0, masked);
+    const __m256i two = carry(differing(at, 1, masked), differing(at, 2, masked), &low);
     return _mm256_add_epi8(byte_counts(low, TABLE(1)), byte_counts(two, TABLE(2)));
 }
 
 /* Differing bits of one row and half of the lanes, one 64-bit sum each. */
-INLINE __m256i one_row(const operands *q, const unsigned char *row, uint32_t half, int masked)
+INLINE __m256i one_row(const operands *q, place at, int masked)
 {
     const __m256i zero = _mm256_setzero_si256();
     __m256i sum = zero, bytes = zero;
-    uint32_t i = 0;
-    while (i + BLOCK <= q->whole) {
+    uint32_t left = q->whole;
+    while (left >= BLOCK) {
         uint32_t block;
-        for (block = 0; block < BLOCKS_PER_SUM && i + BLOCK <= q->whole; block++, i += BLOCK) {
-            bytes = _mm256_add_epi8(bytes, seven(q, row, i, half, masked));
+        for (block = 0; block < BLOCKS_PER_SUM && left >= BLOCK; block++, left -= BLOCK) {
+            bytes = _mm256_add_epi8(bytes, seven(&at, masked));
+            advance(&at, BLOCK);
         }
         if (block == BLOCKS_PER_SUM) {
             sum = _mm256_add_epi64(sum, _mm256_sad_epu8(bytes, zero));
@@ -103,14 +111,16 @@ INLINE __m256i one_row(const operands *q, const unsigned char *row, uint32_t hal
         }
     }
     /* at most three blocks, two threes, one word and one tail: below 256 */
-    for (; i + 3u <= q->whole; i += 3u) {
-        bytes = _mm256_add_epi8(bytes, three(q, row, i, half, masked));
+    for (; left >= 3u; left -= 3u) {
+        bytes = _mm256_add_epi8(bytes, three(&at, masked));
+        advance(&at, 3u);
     }
-    for (; i < q->whole; i++) {
-        bytes = _mm256_add_epi8(bytes, byte_counts(differing(q, row, i, half, masked), TABLE(1)));
+    for (; left > 0u; left--) {
+        bytes = _mm256_add_epi8(bytes, byte_counts(differing(&at, 0, masked), TABLE(1)));
+        advance(&at, 1u);
     }
     if (q->partial) {
-        const __m256i last = _mm256_and_si256(differing(q, row, i, half, masked), q->tail);
+        const __m256i last = _mm256_and_si256(differing(&at, 0, masked), q->tail);
         bytes = _mm256_add_epi8(bytes, byte_counts(last, TABLE(1)));
     }
     return _mm256_add_epi64(sum, _mm256_sad_epu8(bytes, zero));
@@ -150,8 +160,10 @@ INLINE void all_rows(const operands *q, const unsigned char *row, uint32_t rows,
         __m256i sum[HALVES][ROWS];
         memset(sum, 0, sizeof sum);
         for (j = 0; j < count; j++) {
-            sum[0][j] = one_row(q, row + j * stride, 0, masked);
-            sum[1][j] = one_row(q, row + j * stride, 1, masked);
+            const place low = {q->x, masked ? q->mask : q->x, row + j * stride};
+            const place high = {low.x + 32, low.mask + 32, low.row};
+            sum[0][j] = one_row(q, low, masked);
+            sum[1][j] = one_row(q, high, masked);
         }
         put_eight(sum[0], counted, acc + r);
         put_eight(sum[1], counted + 4, acc + 4 * 32 + r);

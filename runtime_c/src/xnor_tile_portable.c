@@ -1,36 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Carry-save adders take seven words to three before bits are counted (Harley and Seal).
- * Every inner loop runs over lanes, so that compilers vectorise it. */
+/* Carry-save adders take seven words to three before bits are counted (Harley and Seal); counts
+ * of four bits stay in fields of four bits over three sevens. Every inner loop runs over lanes,
+ * so that compilers vectorise it. */
 #include "hyst/xnor_tile.h"
 
 #define LANES ((uint32_t)HYST_TILE_LANES)
-#define BLOCK 7u
+#define SEVENS 3u /* each adds at most 4 to a field of four bits */
+#define BLOCK (7u * SEVENS)
 
-/* A block adds at most 7 * 8 to a byte counter. */
-#define BLOCKS_PER_SUM 4u
-
-/* What all rows of a call share. The last 1 to 7 words are kept apart: their mask drops the
+/* What all rows of a call share. The last 1 to 21 words are kept apart: their mask drops the
  * tail and fills the block. */
 typedef struct operands {
     const hyst_word *x, *mask;
     uint32_t words;
-    hyst_word last_x[BLOCK * LANES], last_mask[BLOCK * LANES];
+    hyst_word last_x[BLOCK * HYST_TILE_LANES], last_mask[BLOCK * HYST_TILE_LANES];
 } operands;
 
-/* Byte counters of the bits of v, each <= 8. */
-static inline hyst_word byte_counts(hyst_word v)
+/* Counts of each four bits of v. */
+static inline hyst_word nibble_counts(hyst_word v)
 {
     v -= (v >> 1) & (HYST_ALL_ONES / 3u);
-    v = (v & (HYST_ALL_ONES / 5u)) + ((v >> 2) & (HYST_ALL_ONES / 5u));
-    return (v + (v >> 4)) & (HYST_ALL_ONES / 17u);
+    return (v & (HYST_ALL_ONES / 5u)) + ((v >> 2) & (HYST_ALL_ONES / 5u));
 }
 
-/* Sum of byte counters; pairs of bytes first, so that nothing overflows. */
-static inline uint32_t byte_sum(hyst_word v)
+/* Fields of four bits added up to bytes. */
+static inline hyst_word byte_counts(hyst_word v)
+{
+    return (v & (HYST_ALL_ONES / 17u)) + ((v >> 4) & (HYST_ALL_ONES / 17u));
+}
+
+/* Sum of byte counters; pairs of bytes first, so that nothing overflows. Shifts, because vectors
+ * have no fast 64-bit product. */
+static inline hyst_word byte_sum(hyst_word v)
 {
     const hyst_word even = HYST_ALL_ONES / 257u;
-    const hyst_word pairs = (v & even) + ((v >> 8) & even);
-    return (uint32_t)((hyst_word)(pairs * (HYST_ALL_ONES / 65535u)) >> (HYST_WORD_BITS - 16));
+    v = (v & even) + ((v >> 8) & even);
+    v += v >> (HYST_WORD_BITS / 2);
+    v += HYST_WORD_BITS == 64 ? v >> 16 : 0u;
+    return v & 0xffffu;
 }
 
 /* a + b + *low = 2 * result + *low, bit by bit. */
@@ -41,56 +48,49 @@ static inline hyst_word carry(hyst_word a, hyst_word b, hyst_word *low)
     return (a & b) | (u & c);
 }
 
-/* Adds the byte counts of a block of every lane; words of the row past count are repeats. */
+/* Adds the differing bits of a block to every lane; words of the row past count are repeats. */
 static inline void add_block(const hyst_word *x, const hyst_word *mask, const unsigned char *row,
-                             uint32_t count, hyst_word *bytes)
+                             uint32_t count, hyst_word *differ)
 {
     hyst_word w[BLOCK];
-    uint32_t p, j;
+    uint32_t p, j, s;
     for (j = 0; j < BLOCK; j++) {
         w[j] = hyst_load(row, j < count ? j : count - 1u);
     }
     for (p = 0; p < LANES; p++) {
-        hyst_word d[BLOCK], low, two, second, third, four;
-        for (j = 0; j < BLOCK; j++) {
-            d[j] = x[j * LANES + p] ^ w[j];
-            if (mask) {
-                d[j] &= mask[j * LANES + p];
+        hyst_word ones = 0, twos = 0, fours = 0;
+        for (s = 0; s < BLOCK; s += 7u) {
+            hyst_word d[7], low, two, second, third, four;
+            for (j = 0; j < 7u; j++) {
+                d[j] = x[(s + j) * LANES + p] ^ w[s + j];
+                if (mask) {
+                    d[j] &= mask[(s + j) * LANES + p];
+                }
             }
+            low = d[0];
+            two = carry(d[1], d[2], &low);
+            second = carry(d[3], d[4], &low);
+            third = carry(d[5], d[6], &low);
+            four = carry(second, third, &two);
+            ones += nibble_counts(low);
+            twos += nibble_counts(two);
+            fours += nibble_counts(four);
         }
-        low = d[0];
-        two = carry(d[1], d[2], &low);
-        second = carry(d[3], d[4], &low);
-        third = carry(d[5], d[6], &low);
-        four = carry(second, third, &two);
-        bytes[p] += byte_counts(low) + 2u * byte_counts(two) + 4u * byte_counts(four);
-    }
-}
-
-static inline void flush(hyst_word *bytes, uint32_t *differ)
-{
-    uint32_t p;
-    for (p = 0; p < LANES; p++) {
-        differ[p] += byte_sum(bytes[p]);
-        bytes[p] = 0;
+        /* at most 7 * 24 */
+        differ[p] += byte_sum(byte_counts(ones) + 2u * byte_counts(twos) + 4u * byte_counts(fours));
     }
 }
 
 /* Differing bits of one row and each lane. */
 static inline void one_row(const operands *q, const unsigned char *row, const hyst_word *mask,
-                           uint32_t *differ)
+                           hyst_word *differ)
 {
-    hyst_word bytes[LANES] = {0};
-    uint32_t i = 0, blocks = 0;
+    uint32_t i = 0;
     for (; i + BLOCK < q->words; i += BLOCK) {
         const uint32_t at = i * LANES;
-        add_block(q->x + at, mask ? mask + at : NULL, row + i * HYST_WORD_BYTES, BLOCK, bytes);
-        if (++blocks % BLOCKS_PER_SUM == 0u) {
-            flush(bytes, differ);
-        }
+        add_block(q->x + at, mask ? mask + at : NULL, row + i * HYST_WORD_BYTES, BLOCK, differ);
     }
-    add_block(q->last_x, q->last_mask, row + i * HYST_WORD_BYTES, q->words - i, bytes);
-    flush(bytes, differ);
+    add_block(q->last_x, q->last_mask, row + i * HYST_WORD_BYTES, q->words - i, differ);
 }
 
 static void prepare(operands *q, const void *x, const void *mask, uint32_t k)
@@ -116,7 +116,7 @@ void hyst_xnor_tile(const void *x, const void *mask, const void *rows_w, uint32_
     uint32_t r, p;
     prepare(&q, x, mask, k);
     for (r = 0; r < rows; r++, row += hyst_plane_bytes(k)) {
-        uint32_t differ[LANES] = {0};
+        hyst_word differ[HYST_TILE_LANES] = {0};
         if (mask) {
             one_row(&q, row, q.mask, differ);
         } else {

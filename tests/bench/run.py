@@ -32,8 +32,11 @@ from hysteron.host.compiler import find_cc
 from hysteron.targets import cpu_features, load_isa
 
 REFERENCE = "onnxruntime fp32"
-AVX2, PORTABLE = "hysteron AVX2", "hysteron portable C99"
-V3 = "hysteron portable C99, x86-64-v3"  # the same plain C under -march=x86-64-v3
+AVX512, AVX2, PORTABLE = "hysteron AVX-512", "hysteron AVX2", "hysteron portable C99"
+#: The same plain C under -march=x86-64-v3 and -v4.
+V3, V4 = "hysteron portable C99, x86-64-v3", "hysteron portable C99, x86-64-v4"
+#: Our engines by instruction set, shown where this processor has it.
+OURS = {"avx512": AVX512, "avx2": AVX2, "portable": PORTABLE, "x86-64-v3": V3, "x86-64-v4": V4}
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Case:
     bars: Mapping[str, str]
 
 
+def bars(first: int, then: int) -> dict[str, str]:
+    """Return the bar of our intrinsics: each machine is measured with all it has."""
+    return dict.fromkeys((AVX2, AVX512), f">= {first}x, then {then}x")
+
+
 def cases(quick: bool) -> list[Case]:
     """Return the networks of the comparison."""
     rng = np.random.default_rng(SEED)
@@ -58,11 +66,10 @@ def cases(quick: bool) -> list[Case]:
     many, few = (20, 1) if quick else (400, 3)
     dense = "MLP 784-1024-1024-10"
     return [
-        Case(f"{dense}, binary input", *mlp(1.0), "b1", signs, many, {AVX2: ">= 18x, then 24x"}),
-        Case(f"{dense}, uint8 input", *mlp(147.0), "uint8", bytes_, many,
-             {AVX2: ">= 7x, then 12x"}),
+        Case(f"{dense}, binary input", *mlp(1.0), "b1", signs, many, bars(18, 24)),
+        Case(f"{dense}, uint8 input", *mlp(147.0), "uint8", bytes_, many, bars(7, 12)),
         Case("BinaryNet VGG 3x32x32, uint8 input", *vgg(32 if quick else 128), "uint8", image, few,
-             {AVX2: ">= 6x, then 8x", V3: ">= 4x, then 4.5x"}),
+             bars(6, 8) | dict.fromkeys((V3, V4), ">= 4x, then 4.5x")),
     ]  # fmt: skip
 
 
@@ -89,12 +96,11 @@ def engines_of(case: Case) -> dict[str, Engine]:
     def ours(isa: str) -> Engine:
         return our_engine(compiled_for(case.model, case.spec, isa), x, n)
 
+    for isa, name in OURS.items():
+        if set(load_isa(f"host-{isa}").cpu_features) <= features:
+            engines[name] = ours(isa)
     if "avx2" in features:
-        engines[AVX2] = ours("avx2")
         engines["popcount limit"] = limit_engine()
-    engines[PORTABLE] = ours("portable")
-    if set(load_isa("host-x86-64-v3").cpu_features) <= features:
-        engines[V3] = ours("x86-64-v3")
     return engines
 
 

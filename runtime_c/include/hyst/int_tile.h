@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Primitive: dot products of sixteen vectors of 8-bit integers at once with up to 32 rows of
- * binary or ternary weights.
+ * binary weights.
  *
- * The vectors ("lanes") are interleaved by hyst_int_tile_put and the weights spread to bytes by
- * hyst_int_tile_weights, each in the form the variant likes; no sum runs across lanes. Rows and
- * negative planes are as in xnor_rows.h. */
+ * The vectors ("lanes") are interleaved by hyst_int_tile_put and the weights spread by
+ * hyst_int_tile_weights, each in the form the variant likes; no sum runs across lanes. Rows are
+ * as in xnor_rows.h. */
 #ifndef HYST_INT_TILE_H
 #define HYST_INT_TILE_H
 
@@ -16,30 +16,32 @@ extern "C" {
 
 #define HYST_INT_LANES 16
 
-/* Bytes of one lane or one row: k up to a multiple of 8. */
+/* Longer rows fill the cache with spread weights: hyst_int_rows serves them better. */
+#define HYST_INT_TILE_MOST 256u
+
+/* Elements of a lane or a row in memory: k up to a multiple of 8. */
 static inline uint32_t hyst_int_tile_stride(uint32_t k)
 {
     return (k + 7u) / 8u * 8u;
 }
 
-/* Bytes of the weights: 32 rows, then 32 corrections of 4 bytes. */
-static inline uint32_t hyst_int_tile_weight_bytes(uint32_t k)
+/* Bytes of a tile: variants may keep 16 bits per element. */
+static inline uint32_t hyst_int_tile_bytes(uint32_t k)
 {
-    return 32u * hyst_int_tile_stride(k) + 32u * 4u;
+    return 2u * (uint32_t)HYST_INT_LANES * hyst_int_tile_stride(k);
 }
 
-/* Writes k elements of x (HYST_U8 or HYST_I8) into a lane of tile, which has
- * HYST_INT_LANES * hyst_int_tile_stride(k) bytes. */
+/* Writes k elements of x (HYST_U8 or HYST_I8, readable up to a multiple of 8 bytes) into a lane. */
 void hyst_int_tile_put(const void *x, int32_t type, uint32_t k, uint32_t lane, void *tile);
 
-/* Spreads rows <= 32 rows for elements of a type. */
-void hyst_int_tile_weights(const void *rows_w, const void *negative, int32_t type, uint32_t k,
-                           uint32_t rows, void *weights);
+/* Spreads rows <= 32 rows for elements of a type, into 32 * 8 bytes for each element of a row
+ * in memory, then 32 corrections of 4 bytes. */
+void hyst_int_tile_weights(const void *rows_w, int32_t type, uint32_t k, uint32_t rows,
+                           void *weights);
 
 /* acc[p * 32 + r] = sum of x * w over the k elements of lane p and row r, for r < rows; entries
  * past rows become undefined. abs(acc) <= 255 * k < 2^31. */
-void hyst_int_tile(const void *tile, const void *weights, int32_t type, uint32_t k, uint32_t rows,
-                   int32_t *acc);
+void hyst_int_tile(const void *tile, const void *weights, uint32_t k, uint32_t rows, int32_t *acc);
 
 #ifdef __cplusplus
 }

@@ -86,6 +86,13 @@ static inline uint32_t hyst_popcount(hyst_word x)
 #endif
 }
 
+/* Before a short loop over lanes: GCC would unroll it whole before its vectoriser sees it. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define HYST_VECTOR_LOOP _Pragma("GCC unroll 1")
+#else
+#define HYST_VECTOR_LOOP
+#endif
+
 /* Words that hold n bits. */
 static inline uint32_t hyst_words(uint32_t bits)
 {

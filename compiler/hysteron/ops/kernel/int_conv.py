@@ -35,6 +35,7 @@ from hysteron.ops.kernel._conv import (
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
 LANES = 16  # HYST_INT_LANES of int_tile.h
+TILE_MOST = 256  # HYST_INT_TILE_MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +113,15 @@ class IntConv(KernelOp):
     def scratch_bytes(self, *types: TensorType) -> int:
         """Return the bytes of a gathered patch, its planes and the index list.
 
-        From LANES pixels on also whole groups of LANES, and 32 rows of weights as bytes
-        with a correction each (int_tile.h).
+        From LANES pixels on also whole groups of LANES, 16 bits per element, and 32 rows of
+        weights with a correction each (int_tile.h), unless the taps are too many for it.
         """
         k = conv_taps(types[1])
         single = integer_scratch(types[0], k, self.layout, gathered=True)
-        if self.tile < LANES:
+        if self.tile < LANES or k > TILE_MOST:
             return single
         lanes = -(-self.tile // LANES) * LANES
-        return single + (-(-k // 8) * 8) * (lanes + 32) + 4 * 32
+        return single + (-(-k // 8) * 8) * (2 * lanes + 8 * 32) + 4 * 32
 
     def const_encodings(self, *types: TensorType) -> tuple[str, ...]:
         """Return the weight layout, then plain thresholds and inversion bits."""
