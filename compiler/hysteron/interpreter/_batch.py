@@ -18,7 +18,14 @@ from hysteron.interpreter.tiers import DECISIONS, analyse, tail_nodes
 from hysteron.ir.graph import Graph, InputSpec, Node
 from hysteron.ir.types import LIMITS
 from hysteron.ops.source._base import Exact, Index, Pull, SignArray, SourceOp, float32
-from hysteron.ops.source._real import Grid, Real, compact, constant, grid_of
+from hysteron.ops.source._real import (
+    Grid,
+    Real,
+    compact,
+    constant,
+    grid_of,
+    started_with_bias,
+)
 from hysteron.ops.source._rounding import to_binary32
 
 Counts = npt.NDArray[np.int64]
@@ -127,9 +134,23 @@ class Batch:
             return Real(raw, mag=bound.magnitude, n=bound.n, exact=False, defined=True)
         args = tuple(self.real(name) for name in node.inputs)
         value = op.enclose(args, oracle)
+        if op.name == "add" and self._is_bias(node):
+            value = started_with_bias(args[0], args[1], value, self._terms(node.inputs[0]))
         if value.defined and op.name not in DECISIONS:
             raise InternalError("a real-tier value in the integer tier", where=out)
         return value
+
+    def _is_bias(self, node: Node) -> bool:
+        """Return True for the bias of a Gemm or Conv: one node of the model, two of ours."""
+        first = self.producers.get(node.inputs[0])
+        if first is None or first.op.name not in ("matmul", "conv"):
+            return False
+        return first.origin == node.origin and node.inputs[1] in self.graph.consts
+
+    def _terms(self, product: str) -> int:
+        """Return how many products one element of a matmul or conv adds up."""
+        weights = self.graph.consts[self.producers[product].inputs[1]]
+        return int(weights.size // weights.shape[1 if weights.ndim == 2 else 0])
 
     def real(self, name: str) -> Real:
         """Return a tensor or constant as the integer tier reads it."""

@@ -103,8 +103,9 @@ def _reduction(node: NodeView) -> tuple[tuple[int, ...], bool]:
     x = node.input(0)
     keepdims = bool(node.integer("keepdims", 1))
     axes = node.const_ints(1, "axes") if node.has_input(1) else node.integers("axes")
+    noop = node.integer("noop_with_empty_axes", 0)
     if not axes:
-        if node.integer("noop_with_empty_axes", 0):
+        if noop:
             return (), keepdims
         axes = list(range(x.rank))
     if any(not -x.rank <= axis < x.rank for axis in axes):

@@ -12,7 +12,7 @@ added up; ``n + SLACK`` absorbs the second order terms for n below 2^20.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
@@ -165,6 +165,18 @@ def add(a: Real, b: Real, sign: int = 1) -> Real:
             return exact_real(raw, unit, grid, n, mag)
     raw = a.val + sign * b.val
     return Real(raw, mag=a.magnitude + b.magnitude, n=n + 1, exact=False)
+
+
+def started_with_bias(product: Real, bias: Real, total: Real, terms: int) -> Real:
+    """Widen ``total`` = product + bias to sums that start with the bias.
+
+    One node of the model adds both, in an order of the engine's own: an exact product of
+    integers does not mean that the partial sums were integers.
+    """
+    if total.n == 0 or product.mag is not None or product.grid is None:
+        return total
+    reach = product.grid.bound * float(product.unit)
+    return replace(total, n=max(total.n, terms + 1), mag=reach + bias.magnitude)
 
 
 def mul(a: Real, b: Real) -> Real:
