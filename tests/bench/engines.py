@@ -1,4 +1,4 @@
-"""What is timed: our C, the popcount limit, onnxruntime and OpenVINO, each on one thread.
+"""What is timed: our C, the popcount limit and onnxruntime, each on one thread.
 
 Every ``*_engine`` returns a call that does a fixed number of inferences of batch 1, one
 after the other, and returns seconds per inference.
@@ -124,27 +124,3 @@ def quantised(model: onnx.ModelProto, x: np.ndarray) -> onnx.ModelProto:
             paths[1], paths[2], Reader(), quant_format=QuantFormat.QDQ, per_channel=True
         )
         return onnx.load(paths[2])
-
-
-def openvino_engine(model: onnx.ModelProto, x: np.ndarray, repeats: int) -> Engine:
-    """Return OpenVINO with its ConvToBinaryConv rewrite: Sign becomes a two-level FakeQuantize.
-
-    Its rewrite matches the float convolution exactly with input range [-1, 1]. Raises
-    ImportError when openvino is not installed.
-    """
-    import openvino as ov
-    from openvino import opset13 as op
-
-    with tempfile.TemporaryDirectory() as folder:
-        onnx.save(model, f"{folder}/m.onnx")
-        network = ov.Core().read_model(f"{folder}/m.onnx")
-    for node in network.get_ordered_ops():
-        if node.get_type_name() == "Sign":
-            low, high = (op.constant(np.float32([v])) for v in (-1, 1))
-            level = op.fake_quantize(node.input_value(0), low, high, low, high, 2)
-            for target in node.output(0).get_target_inputs():
-                target.replace_source_output(level.output(0))
-    settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
-    request = ov.Core().compile_model(network, "CPU", settings).create_infer_request()
-    feed = x.astype(np.float32)
-    return _repeated(lambda: request.infer([feed]), repeats)

@@ -22,16 +22,17 @@ from engines import (
     density,
     limit_engine,
     onnxruntime_engine,
-    openvino_engine,
     our_engine,
     quantised,
 )
 from nets import SEED, mlp, vgg
+from openvino_binary import openvino_binary_engine
 
+from hysteron.driver.compile import CompiledModel
 from hysteron.host.compiler import find_cc
 from hysteron.targets import cpu_features, load_isa
 
-REFERENCE = "onnxruntime fp32"
+REFERENCE, OPENVINO = "onnxruntime fp32", "OpenVINO BinaryConvolution"
 AVX512, AVX2, PORTABLE = "hysteron AVX-512", "hysteron AVX2", "hysteron portable C99"
 #: The same plain C under -march=x86-64-v3 and -v4.
 V3, V4 = "hysteron portable C99, x86-64-v3", "hysteron portable C99, x86-64-v4"
@@ -83,15 +84,21 @@ def _add(engines: dict[str, Engine], name: str, make: Callable[[], Engine]) -> N
         print(f"  {name}: did not run ({str(error).strip().splitlines()[-1][:100]})")
 
 
-def engines_of(case: Case) -> dict[str, Engine]:
-    """Return what runs for one case, by name."""
+def engines_of(case: Case, compiled: CompiledModel) -> tuple[dict[str, Engine], dict[str, str]]:
+    """Return what runs for one case, by name, and what to say at the end of its row."""
     features = cpu_features()
     engines: dict[str, Engine] = {}
+    notes = {name: f"bar {bar}" for name, bar in case.bars.items()}
     x, n = case.sample, case.repeats
     few = max(n // 10, 1)
     _add(engines, REFERENCE, lambda: onnxruntime_engine(case.model, x, few))
     _add(engines, "onnxruntime int8", lambda: onnxruntime_engine(quantised(case.model, x), x, few))
-    _add(engines, "OpenVINO, Sign as FakeQuantize", lambda: openvino_engine(case.model, x, few))
+
+    def openvino() -> Engine:
+        notes[OPENVINO], engine = openvino_binary_engine(case.model, compiled, x, n)
+        return engine
+
+    _add(engines, OPENVINO, openvino)
 
     def ours(isa: str) -> Engine:
         return our_engine(compiled_for(case.model, case.spec, isa), x, n)
@@ -101,7 +108,7 @@ def engines_of(case: Case) -> dict[str, Engine]:
             engines[name] = ours(isa)
     if "avx2" in features:
         engines["popcount limit"] = limit_engine()
-    return engines
+    return engines, notes
 
 
 def measure(engines: Mapping[str, Engine], rounds: int) -> dict[str, list[float]]:
@@ -115,7 +122,7 @@ def measure(engines: Mapping[str, Engine], rounds: int) -> dict[str, list[float]
     return times
 
 
-def report(case: Case, times: Mapping[str, list[float]]) -> None:
+def report(case: Case, times: Mapping[str, list[float]], notes: Mapping[str, str]) -> None:
     """Print one table; ratios are medians of the rounds' own ratios."""
     reference = times.get(REFERENCE)
     limit = times.get("popcount limit")
@@ -130,10 +137,9 @@ def report(case: Case, times: Mapping[str, list[float]]) -> None:
         if reference:
             ratio = f"{statistics.median(r / t for r, t in zip(reference, taken, strict=True)):.1f}"
         share = f"{min(limit) * case.macs / best:.2f}" if limit else "-"
-        bar = f"   bar {case.bars[name]}" if name in case.bars else ""
         print(
             f"  {name:34} {1e3 * median:10.4f} {1e3 * best:9.4f} {ratio:>7} "
-            f"{case.macs / median / 1e9:7.1f} {share:>6}{bar}"
+            f"{case.macs / median / 1e9:7.1f} {share:>6}   {notes.get(name, '')}".rstrip()
         )
     if limit:
         print(f"  popcount limit {1 / min(limit) / 1e9:.0f} GMAC/s; share at the minimum, "
@@ -170,7 +176,8 @@ def main() -> None:
         print(f"\n{case.title}: {case.macs / 1e6:.2f} MMAC, {rounds} rounds of {case.repeats}")
         print(f"  {cc.version.splitlines()[0]}; {' '.join(cc.flags)}")
         print(f"  +1 among binary activations: {density(compiled, case.sample):.2f}")
-        report(case, measure(engines_of(case), rounds))
+        engines, notes = engines_of(case, compiled)
+        report(case, measure(engines, rounds), notes)
 
 
 if __name__ == "__main__":
