@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -133,6 +134,28 @@ def ecc_view(program: Program) -> EccView | None:
         trap=any(section.policy == TRAP for section in layout.protected),
         headers=tuple(sorted(f"hyst/ecc_{kind}.h" for kind in kinds)),
     )
+
+
+def ecc_report(program: Program) -> dict[str, Any]:
+    """Return {"ecc": what the codes cost} as JSON values; nothing without codes."""
+    layout = program.layout
+    if not layout.protected:
+        return {}
+    sections = {}
+    for section in layout.protected:
+        checks = layout.checks_of(section.name)
+        sections[section.name] = {
+            "code": section.code,
+            "words": section_code(section).words,
+            "check_bytes": sum(check.nbytes for check in checks),
+            "check_cells": sum(check.cells.count * check.cells.planes for check in checks),
+        }
+    total = {key: sum(int(s[key]) for s in sections.values())  # type: ignore[call-overload]
+             for key in ("check_bytes", "check_cells")}  # fmt: skip
+    policy = layout.protected[0].policy
+    return {
+        "ecc": {"policy": policy, "tile_bytes": tile_bytes(program), **total, "sections": sections}
+    }
 
 
 def _kind(section: Section) -> str:

@@ -14,6 +14,7 @@ from hysteron.errors import InputError, InternalError, UncorrectableError
 from hysteron.image.encodings import Encoding, encoding
 from hysteron.image.protection import (
     TRAP,
+    data_images,
     decode_images,
     decoded_data,
     encoded_checks,
@@ -233,22 +234,12 @@ def recode(images: Mapping[str, bytes], source: ImageLayout, target: ImageLayout
     something was detected, is no longer visible. Raises InputError as ``relayout``.
     """
     plain = relayout(
-        _stripped(decode_images(source, images).images, source),
+        data_images(source, decode_images(source, images).images),
         unprotected(source),
         unprotected(target),
     )
     parts = {s.name: section_bytes(s, plain) for s in unprotected(target).sections}
     return _assembled(target, parts)
-
-
-def _stripped(images: Mapping[str, bytes], layout: ImageLayout) -> Images:
-    """Return the images without check sections."""
-    plain = unprotected(layout)
-    return {
-        region: b"".join(section_bytes(layout.section(s.name), images)
-                         for s in plain.in_region(region))
-        for region in plain.regions
-    }  # fmt: skip
 
 
 def rearrange(

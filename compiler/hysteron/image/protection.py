@@ -182,7 +182,7 @@ class SectionCode:
 
         used = self.cells.used if rows is None else self.cells.used[rows]
         decoded = self.code.decode(data, checks)
-        outside = (decoded.data & ~self.cells.mask[used]).any(axis=1)
+        outside: Mask = np.any(decoded.data > self.cells.mask[used], axis=1)
         status = np.where(outside, np.uint8(Status.DETECTED), decoded.status)
         words = np.where(outside[:, None], data, decoded.data)
         if policy.value == "zero":
@@ -205,6 +205,18 @@ def unprotected(layout: ImageLayout) -> ImageLayout:
         ends[old.region] = offset + old.nbytes
     order = tuple(region for region in layout.regions if region in ends)
     return ImageLayout(order or layout.regions[:1], tuple(placed))
+
+
+def data_images(layout: ImageLayout, images: Mapping[str, bytes]) -> Images:
+    """Return the images of ``unprotected(layout)``: the data as it is, undecoded."""
+    return {
+        region: b"".join(
+            section_bytes(section, images)
+            for section in layout.data_sections
+            if section.region == region
+        )
+        for region in unprotected(layout).regions
+    }
 
 
 def protect(
