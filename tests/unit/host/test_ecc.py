@@ -15,7 +15,7 @@ from hand_built import Builder, convolutional, mlp, protected, samples
 from hysteron.codegen.emit import emit_project, write_project
 from hysteron.errors import InputError, UncorrectableError
 from hysteron.host.bridge import UNCORRECTABLE, Net
-from hysteron.host.ecc import decoded_sections, run_counts, scrub
+from hysteron.host.ecc import Written, decoded_sections, run_counts, scrub
 from hysteron.host.sanitized import SanitizedNet
 from hysteron.image.layout import read_image
 from hysteron.image.program import Program
@@ -144,7 +144,7 @@ def test_a_single_error_in_any_cell_is_corrected_and_scrubbed(code: str, layout:
     assert cells > 1600
 
 
-def _write(program: Program, images: dict[str, bytes], writes: list) -> None:
+def _write(program: Program, images: dict[str, bytes], writes: list[Written]) -> None:
     """Do what a firmware's callback does."""
     for one in writes:
         region = program.layout.regions[one.region]

@@ -1,4 +1,4 @@
-"""Codes over sections: data stays in place, words are stored words, errors mean what they should."""
+"""Codes over sections: data stays in place, words are stored words, relayout keeps meaning."""
 
 from __future__ import annotations
 
