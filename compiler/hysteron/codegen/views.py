@@ -205,8 +205,9 @@ def _layer(
         table = f"ctx->sums + {sums_at // 8}" if nbytes else "NULL"
         arguments.append(table)
         sums = (consts[0], *_sums_arguments(op, types[split]), table) if nbytes else ()
-    # The sums of decoded weights are made anew by each inference: the memory may change.
-    fetched = bool(sums) and bool(program.layout.by_const[node.inputs[split]].code)
+    # Sums of decoded constants are made anew by each inference: the memory may change.
+    codes = [program.layout.by_const[tensor].code for tensor in node.inputs[split:]]
+    fetched = bool(sums) and any(codes)
     scratch = op.scratch_bytes(*types)
     if scratch > program.plan.scratch_bytes:
         raise InternalError("the plan's scratch is too small", where=op.name, wanted=str(scratch))
