@@ -54,8 +54,13 @@ def _check(part: str, program: Program) -> None:
 @pytest.mark.parametrize("part", _PARTS)
 @pytest.mark.parametrize(
     ("code", "policy"),
-    [("secded-8-4", "as-read"), ("secded-39-32", "zero"), ("secded-72-64", "as-read")]
-    + [("duplicate", "zero"), ("triplicate", "as-read")],
+    [
+        ("secded-8-4", "as-read"),
+        ("secded-39-32", "zero"),
+        ("secded-72-64", "as-read"),
+        ("duplicate", "zero"),
+        ("triplicate", "as-read"),
+    ],
 )
 def test_corrupted_memory_means_what_python_decodes(part: str, code: str, policy: str) -> None:
     _check(part, _corrupted(_protected(part, code, policy), 0.01))
