@@ -26,11 +26,11 @@ uint32_t hyst_ecc_copies_fetch(const hyst_ecc_section *s, const void *data, cons
                                const void *third, void *tile, hyst_ecc_counts *counts)
 {
     const void *copies[3];
-    hyst_ecc_place place = { 0, 0 };
+    hyst_ecc_place place = {0, 0};
     uint32_t i, words = 0, corrected = 0, detected = 0;
     copies[0] = data;
     copies[1] = second;
-    copies[2] = s->code == 3u ? third : NULL;
+    copies[2] = s->copies == 3u ? third : NULL;
     for (i = 0; i < s->words; i++) {
         const uint32_t mask = hyst_ecc_next(s, &place);
         uint32_t good = 0;
@@ -52,11 +52,11 @@ void hyst_ecc_copies_scrub(const hyst_ecc_section *s, const void *data, const vo
                            hyst_ecc_counts *counts)
 {
     const void *copies[3];
-    hyst_ecc_place place = { 0, 0 };
+    hyst_ecc_place place = {0, 0};
     uint32_t i, c;
     copies[0] = data;
     copies[1] = second;
-    copies[2] = s->code == 3u ? third : NULL;
+    copies[2] = s->copies == 3u ? third : NULL;
     for (i = 0; i < s->words; i++) {
         const uint32_t mask = hyst_ecc_next(s, &place);
         hyst_ecc_votes v;

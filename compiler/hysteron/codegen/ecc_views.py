@@ -159,7 +159,10 @@ def ecc_report(program: Program) -> dict[str, Any]:
 
 
 def _kind(section: Section) -> str:
-    return "copies" if is_copies(section.code) else "secded"
+    """Return the stem of the C functions and of their header."""
+    if is_copies(section.code):
+        return "copies"
+    return section.code.removeprefix("secded-").replace("-", "_")
 
 
 def _call(program: Program, section: Section, number: int, verb: str, more: tuple[str, ...]) -> str:
@@ -182,10 +185,10 @@ def _protected(program: Program, section: Section, number: int) -> ProtectedView
     checks = layout.checks_of(section.name)
     regions = [layout.regions.index(check.region) for check in checks] + [0]
     offsets = [check.offset for check in checks] + [0]
-    kind = code.word_bits // code.data_bits if is_copies(code.name) else code.data_bits
+    copies = code.word_bits // code.data_bits if is_copies(code.name) else 1
     numbers = (
         pattern.words, pattern.cell_words, pattern.block, pattern.full, pattern.tail,
-        pattern.tail_mask, kind, _POLICIES[section.policy],
+        pattern.tail_mask, copies, _POLICIES[section.policy],
         layout.regions.index(section.region), section.offset,
     )  # fmt: skip
     pairs = (f"{{ {two[0]}u, {two[1]}u }}" for two in (regions, offsets))

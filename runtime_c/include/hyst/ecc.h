@@ -39,7 +39,7 @@ typedef struct hyst_ecc_section {
     uint32_t full;
     uint32_t tail;
     uint32_t tail_mask;
-    uint32_t code;   /* SECDED: data bits of a word, 4, 32 or 64; copies: 2 or 3 of them */
+    uint32_t copies; /* of hyst/ecc_copies.h: 2 or 3 of them; 1 for other codes */
     uint32_t policy; /* HYST_ECC_AS_READ or HYST_ECC_ZERO */
     uint32_t region, offset;
     uint32_t check_region[2], check_offset[2]; /* the second one only for 3 copies */

@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* cffi:begin */
-/* Decodes a section into tile (4 * words bytes). third is NULL where the code is 2. Words that
+/* Decodes a section into tile (4 * words bytes). third is NULL for 2 copies. Words that
  * differ are detected with 2 copies and corrected by the majority of each bit with 3. Adds to
  * counts (NULL: does not) and returns the detected words. */
 uint32_t hyst_ecc_copies_fetch(const hyst_ecc_section *s, const void *data, const void *second,
