@@ -85,6 +85,10 @@ class InputError(HysteronError):
     kind = "input"
 
 
+class UncorrectableError(InputError):
+    """A memory image holds words beyond its code, and its policy is not to use them."""
+
+
 class TargetError(HysteronError):
     """A target or memory description is unknown or malformed."""
 

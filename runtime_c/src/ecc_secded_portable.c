@@ -1,111 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/ecc_secded.h"
 
-/* Row j, low and high half: the data bits whose Hamming position has bit j. Data bit i sits at
- * the i-th position from 3 that is no power of two, so shorter codes use the low bits of the same
- * rows. The last row holds the positions with an even number of ones: it makes every column odd. */
-static const uint32_t hyst_ecc_rows[8][2] = {
-    {0x56aaad5bu, 0xab555555u},
-    {0x9b33366du, 0xcd999999u},
-    {0xe3c3c78eu, 0xf1e1e1e1u},
-    {0x03fc07f0u, 0x01fe01feu},
-    {0x03fff800u, 0x01fffe00u},
-    {0xfc000000u, 0x01ffffffu},
-    {0x00000000u, 0xfe000000u},
-    {0x2da65cb7u, 0x972cd2d3u},
+const uint8_t hyst_ecc_sums[16][16] = {
+    {0x00, 0x83, 0x85, 0x06, 0x86, 0x05, 0x03, 0x80, 0x07, 0x84, 0x82, 0x01, 0x81, 0x02, 0x04, 0x87},
+    {0x00, 0x89, 0x8a, 0x03, 0x0b, 0x82, 0x81, 0x08, 0x8c, 0x05, 0x06, 0x8f, 0x87, 0x0e, 0x0d, 0x84},
+    {0x00, 0x0d, 0x0e, 0x03, 0x8f, 0x82, 0x81, 0x8c, 0x91, 0x9c, 0x9f, 0x92, 0x1e, 0x13, 0x10, 0x1d},
+    {0x00, 0x92, 0x13, 0x81, 0x94, 0x06, 0x87, 0x15, 0x15, 0x87, 0x06, 0x94, 0x81, 0x13, 0x92, 0x00},
+    {0x00, 0x16, 0x97, 0x81, 0x98, 0x8e, 0x0f, 0x19, 0x19, 0x0f, 0x8e, 0x98, 0x81, 0x97, 0x16, 0x00},
+    {0x00, 0x1a, 0x9b, 0x81, 0x1c, 0x06, 0x87, 0x9d, 0x9d, 0x87, 0x06, 0x1c, 0x81, 0x9b, 0x1a, 0x00},
+    {0x00, 0x9e, 0x1f, 0x81, 0xa1, 0x3f, 0xbe, 0x20, 0xa2, 0x3c, 0xbd, 0x23, 0x03, 0x9d, 0x1c, 0x82},
+    {0x00, 0x23, 0xa4, 0x87, 0x25, 0x06, 0x81, 0xa2, 0x26, 0x05, 0x82, 0xa1, 0x03, 0x20, 0xa7, 0x84},
+    {0x00, 0xa7, 0xa8, 0x0f, 0x29, 0x8e, 0x81, 0x26, 0x2a, 0x8d, 0x82, 0x25, 0x03, 0xa4, 0xab, 0x0c},
+    {0x00, 0xab, 0x2c, 0x87, 0xad, 0x06, 0x81, 0x2a, 0xae, 0x05, 0x82, 0x29, 0x03, 0xa8, 0x2f, 0x84},
+    {0x00, 0x2f, 0xb0, 0x9f, 0x31, 0x1e, 0x81, 0xae, 0x32, 0x1d, 0x82, 0xad, 0x03, 0x2c, 0xb3, 0x9c},
+    {0x00, 0xb3, 0x34, 0x87, 0xb5, 0x06, 0x81, 0x32, 0xb6, 0x05, 0x82, 0x31, 0x03, 0xb0, 0x37, 0x84},
+    {0x00, 0x37, 0x38, 0x0f, 0xb9, 0x8e, 0x81, 0xb6, 0xba, 0x8d, 0x82, 0xb5, 0x03, 0x34, 0x3b, 0x0c},
+    {0x00, 0x3b, 0xbc, 0x87, 0x3d, 0x06, 0x81, 0xba, 0x3e, 0x05, 0x82, 0xb9, 0x03, 0x38, 0xbf, 0x84},
+    {0x00, 0xbf, 0xc1, 0x7e, 0xc2, 0x7d, 0x03, 0xbc, 0x43, 0xfc, 0x82, 0x3d, 0x81, 0x3e, 0x40, 0xff},
+    {0x00, 0xc4, 0x45, 0x81, 0x46, 0x82, 0x03, 0xc7, 0xc7, 0x03, 0x82, 0x46, 0x81, 0x45, 0xc4, 0x00},
 };
-#define HYST_ECC_LAST_ROW 7u
 
 static uint32_t hyst_ecc_parity(uint32_t x)
 {
-    x ^= x >> 16;
-    x ^= x >> 8;
     x ^= x >> 4;
-    return (0x6996u >> (x & 15u)) & 1u; /* bit i is the parity of i */
+    return (0x6996u >> (x & 15u)) & 1u; /* bit i is the parity of i; x is below 256 */
 }
 
-/* Check bits of a word whose data bits above its length are 0; hamming is 3, 6 or 7. */
-static uint32_t hyst_ecc_sums(uint32_t low, uint32_t high, uint32_t hamming)
+/* The data bit that a syndrome of odd weight points to; bits where it points to none. */
+static uint32_t hyst_ecc_locate(uint32_t syndrome, uint32_t bits, uint32_t *status)
 {
-    uint32_t sums = 0, j;
-    for (j = 0; j <= hamming; j++) {
-        const uint32_t *row = hyst_ecc_rows[j < hamming ? j : HYST_ECC_LAST_ROW];
-        sums |= hyst_ecc_parity((low & row[0]) ^ (high & row[1])) << j;
-    }
-    return sums;
-}
-
-/* What a syndrome means; *bit is the data bit to flip, or bits where there is none. */
-static uint32_t hyst_ecc_locate(uint32_t syndrome, uint32_t hamming, uint32_t bits, uint32_t *bit)
-{
-    const uint32_t position = syndrome & ((1u << hamming) - 1u);
-    uint32_t powers = 0;
-    *bit = bits;
-    if (syndrome == 0u) {
-        return HYST_ECC_OK;
-    }
-    if (hyst_ecc_parity(syndrome) == 0u) {
-        return HYST_ECC_DETECTED;
-    }
+    const uint32_t position = syndrome & ((1u << (hyst_ecc_check_bits(bits) - 1u)) - 1u);
+    uint32_t powers = 0, bit;
+    *status = HYST_ECC_CORRECTED;
     if ((position & (position - 1u)) == 0u) {
-        return HYST_ECC_CORRECTED; /* a check bit */
+        return bits; /* a check bit */
     }
     while ((position >> powers) != 0u) { /* at most 7 rounds */
         powers++;
     }
     /* positions count from 1; powers of two up to this one hold check bits */
-    *bit = position - 1u - powers;
-    if (*bit >= bits) {
-        *bit = bits;
+    bit = position - 1u - powers;
+    if (bit >= bits) {
+        *status = HYST_ECC_DETECTED;
+        return bits;
+    }
+    return bit;
+}
+
+uint32_t hyst_ecc_repair(uint32_t *data, const uint32_t *mask, uint32_t syndrome, uint32_t bits)
+{
+    uint32_t bit, status;
+    if (hyst_ecc_parity(syndrome) == 0u) {
         return HYST_ECC_DETECTED;
     }
-    return HYST_ECC_CORRECTED;
+    bit = hyst_ecc_locate(syndrome, bits, &status);
+    if (bit < bits) {
+        const uint32_t flip = 1u << (bit & 31u);
+        if ((mask[bit >> 5] & flip) == 0u) {
+            return HYST_ECC_DETECTED;
+        }
+        data[bit >> 5] ^= flip;
+    }
+    return status;
+}
+
+static uint32_t hyst_ecc_decode(uint32_t *data, uint32_t check, uint32_t bits)
+{
+    static const uint32_t all[2] = {0xffffffffu, 0xffffffffu};
+    const uint32_t high = bits == 64u ? data[1] : 0u;
+    const uint32_t syndrome = hyst_ecc_check(data[0], high, bits) ^ check;
+    return syndrome == 0u ? (uint32_t)HYST_ECC_OK : hyst_ecc_repair(data, all, syndrome, bits);
 }
 
 uint32_t hyst_ecc_check_8_4(uint32_t data)
 {
-    return hyst_ecc_sums(data & 15u, 0, 3);
+    return hyst_ecc_check(data, 0, 4);
 }
 
 uint32_t hyst_ecc_check_39_32(uint32_t data)
 {
-    return hyst_ecc_sums(data, 0, 6);
+    return hyst_ecc_check(data, 0, 32);
 }
 
 uint32_t hyst_ecc_check_72_64(const uint32_t *data)
 {
-    return hyst_ecc_sums(data[0], data[1], 7);
+    return hyst_ecc_check(data[0], data[1], 64);
 }
 
 uint32_t hyst_ecc_decode_8_4(uint32_t *data, uint32_t check)
 {
-    uint32_t bit;
-    const uint32_t syndrome = hyst_ecc_check_8_4(*data) ^ (check & 15u);
-    const uint32_t status = hyst_ecc_locate(syndrome, 3, 4, &bit);
-    if (bit < 4u) {
-        *data ^= 1u << bit;
-    }
-    return status;
+    return hyst_ecc_decode(data, check & 15u, 4);
 }
 
 uint32_t hyst_ecc_decode_39_32(uint32_t *data, uint32_t check)
 {
-    uint32_t bit;
-    const uint32_t syndrome = hyst_ecc_check_39_32(*data) ^ (check & 127u);
-    const uint32_t status = hyst_ecc_locate(syndrome, 6, 32, &bit);
-    if (bit < 32u) {
-        *data ^= 1u << bit;
-    }
-    return status;
+    return hyst_ecc_decode(data, check & 127u, 32);
 }
 
 uint32_t hyst_ecc_decode_72_64(uint32_t *data, uint32_t check)
 {
-    uint32_t bit;
-    const uint32_t syndrome = hyst_ecc_check_72_64(data) ^ (check & 255u);
-    const uint32_t status = hyst_ecc_locate(syndrome, 7, 64, &bit);
-    if (bit < 64u) {
-        data[bit >> 5] ^= 1u << (bit & 31u);
-    }
-    return status;
+    return hyst_ecc_decode(data, check & 255u, 64);
 }

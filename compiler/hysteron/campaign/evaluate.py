@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hysteron.campaign.decoded import DecodedEvaluator, plain_program
 from hysteron.chips.draw import Faults, apply
 from hysteron.host.bridge import Net
 from hysteron.image.program import Program
@@ -39,4 +40,7 @@ class NetEvaluator:
 
 def evaluator_for(program: Program, inputs: Mapping[str, Array]) -> Evaluator:
     """Return the fastest evaluator of a program; all give the same classes."""
+    if program.layout.protected:
+        plain = evaluator_for(plain_program(program), inputs)
+        return DecodedEvaluator(program, plain, len(next(iter(inputs.values()))))
     return NetEvaluator(program, inputs)

@@ -9,6 +9,8 @@ import typer
 from rich.table import Table
 
 from hysteron.cli.common import (
+    EccOption,
+    EccPolicyOption,
     InputOption,
     JsonOption,
     MemoryOption,
@@ -17,6 +19,7 @@ from hysteron.cli.common import (
     app,
     console,
     emit,
+    with_ecc,
 )
 from hysteron.driver.chip import export_chip
 from hysteron.driver.compile import Options, compile_model
@@ -39,6 +42,8 @@ def chip(
     ] = None,
     target: TargetOption = "host",
     inputs: InputOption = None,
+    ecc: EccOption = None,
+    ecc_policy: EccPolicyOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Draw one chip with bit errors and export it: binary, Intel HEX, C array, fault list."""
@@ -49,7 +54,7 @@ def chip(
         sign_zero=stored.get("sign_zero"),
         weight_tolerance=float(stored.get("weight_tolerance", 0.0)),
     )
-    compiled = compile_model(path, options)
+    compiled = compile_model(path, with_ecc(options, ecc, ecc_policy, stored))
     points, _ = choose_points(compiled.program.layout, ber, memory, settings or (), only)
     if len(points) != 1:
         raise InputError("a chip has one condition", got=f"{len(points)} combinations")

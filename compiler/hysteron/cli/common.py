@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hysteron.codegen.emit import tool_version
-from hysteron.driver.compile import CompiledModel
+from hysteron.driver.compile import CompiledModel, Options
+from hysteron.driver.ecc import NONE
 from hysteron.errors import HysteronError, InputError
 from hysteron.frontends.inputs import load_npy, quantize_input
 from hysteron.ir.graph import InputSpec
@@ -60,6 +62,34 @@ SettingOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="CONDITION=V[,V...]", help="A condition of the technology."),
 ]
+EccOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ecc",
+        metavar="CODE|PART=CODE,...",
+        help="Error-correcting code: secded-8-4, secded-39-32, secded-72-64, duplicate, triplicate "
+        "or none. PART is a role or a section of the image.",
+    ),
+]
+EccPolicyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ecc-policy", metavar="POLICY",
+        help="What words beyond the code become: as-read (default), zero or trap.",
+    ),
+]  # fmt: skip
+
+
+def with_ecc(
+    options: Options, ecc: str | None, policy: str | None, stored: Mapping[str, Any]
+) -> Options:
+    """Return the options with --ecc and --ecc-policy, by default those ``stored`` in a folder."""
+    if ecc is None:
+        ecc, stored_policy = stored.get("ecc"), stored.get("ecc_policy")
+    else:
+        stored_policy = None if ecc.strip() == NONE else stored.get("ecc_policy")
+    chosen = policy or stored_policy or Options.ecc_policy
+    return replace(options, ecc=ecc, ecc_policy=chosen)
 
 
 def wants_json(arguments: list[str]) -> bool:

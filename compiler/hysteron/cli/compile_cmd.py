@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from hysteron.cli.common import (
+    EccOption,
+    EccPolicyOption,
     InputOption,
     JsonOption,
     SignZeroOption,
@@ -16,8 +18,9 @@ from hysteron.cli.common import (
     app,
     console,
     emit,
+    with_ecc,
 )
-from hysteron.cli.inspect_cmd import describe
+from hysteron.cli.inspect_cmd import describe, ecc_line
 from hysteron.driver.compile import CompiledModel, Options, compile_model
 from hysteron.driver.devices import save_project
 from hysteron.driver.golden import with_golden
@@ -31,6 +34,8 @@ def compile_command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the C project.")],
     target: TargetOption = "host",
     inputs: InputOption = None,
+    ecc: EccOption = None,
+    ecc_policy: EccPolicyOption = None,
     name: Annotated[str | None, typer.Option(help="C name; default: the file's stem.")] = None,
     outputs: Annotated[str, typer.Option(help="logits or probabilities.")] = "logits",
     sign_zero: SignZeroOption = None,
@@ -67,7 +72,7 @@ def compile_command(
         constant_time=constant_time,
     )
     log = PassLog(dump_after)
-    compiled = compile_model(model, options, log)
+    compiled = compile_model(model, with_ecc(options, ecc, ecc_policy, {}), log)
     _dump(log, dump_after, as_json)
     if check_passes and not _passes_hold(log, compiled, as_json):
         return 1
@@ -105,5 +110,7 @@ def _show(out: Path, compiled: CompiledModel, fields: dict[str, Any]) -> None:
         f"image {fields['image_bytes']:,} B, activations {fields['arena_bytes']:,} B, "
         f"scratch {fields['scratch_bytes']:,} B"
     )
+    if "ecc" in fields:
+        screen.print(ecc_line(fields["ecc"]))
     for note in compiled.notes:
         screen.print(f"note: {note}", markup=False)

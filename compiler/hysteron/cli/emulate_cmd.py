@@ -10,6 +10,8 @@ import typer
 from rich.table import Table
 
 from hysteron.cli.common import (
+    EccOption,
+    EccPolicyOption,
     InputOption,
     JsonOption,
     MemoryOption,
@@ -20,6 +22,7 @@ from hysteron.cli.common import (
     progress,
     read_labels,
     read_samples,
+    with_ecc,
 )
 from hysteron.driver.compile import Options, compile_model
 from hysteron.driver.devices import resolve_model
@@ -51,6 +54,8 @@ def emulate(
         Path | None, typer.Option("-o", "--output", help="Write CSV, plots and an HTML report.")
     ] = None,
     inputs: InputOption = None,
+    ecc: EccOption = None,
+    ecc_policy: EccPolicyOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Run the C on many chips whose weight memory has bit errors."""
@@ -60,7 +65,7 @@ def emulate(
         sign_zero=stored.get("sign_zero"),
         weight_tolerance=float(stored.get("weight_tolerance", 0.0)),
     )
-    compiled = compile_model(path, options)
+    compiled = compile_model(path, with_ecc(options, ecc, ecc_policy, stored))
     chunk = read_samples(compiled, samples)
     truth = read_labels(labels, next(iter(chunk.values())).shape[0])
     if truth is None:

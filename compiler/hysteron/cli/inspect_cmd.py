@@ -9,6 +9,8 @@ import typer
 from rich.table import Table
 
 from hysteron.cli.common import (
+    EccOption,
+    EccPolicyOption,
     InputOption,
     JsonOption,
     SignZeroOption,
@@ -17,7 +19,9 @@ from hysteron.cli.common import (
     app,
     console,
     emit,
+    with_ecc,
 )
+from hysteron.codegen.ecc_views import ecc_report
 from hysteron.driver.compile import CompiledModel, Options, compile_model
 from hysteron.errors import UnsupportedError
 from hysteron.ops.text import print_graph
@@ -27,6 +31,8 @@ from hysteron.ops.text import print_graph
 def inspect(
     model: Annotated[Path, typer.Argument(help="An ONNX file.")],
     inputs: InputOption = None,
+    ecc: EccOption = None,
+    ecc_policy: EccPolicyOption = None,
     target: TargetOption = "host",
     sign_zero: SignZeroOption = None,
     weight_tolerance: ToleranceOption = 0.0,
@@ -45,7 +51,9 @@ def inspect(
     dumps: dict[str, str] = {}
     try:
         compiled = compile_model(
-            model, options, lambda name, graph: dumps.__setitem__(name, print_graph(graph))
+            model,
+            with_ecc(options, ecc, ecc_policy, {}),
+            lambda name, graph: dumps.__setitem__(name, print_graph(graph)),
         )
     except UnsupportedError as error:
         if not as_json and error.reasons:
@@ -109,12 +117,22 @@ def describe(compiled: CompiledModel) -> dict[str, Any]:
         "arena_bytes": program.plan.arena_bytes,
         "arena_lower_bound_bytes": program.plan.lower_bound_bytes,
         "scratch_bytes": program.plan.scratch_bytes,
+        **ecc_report(program),
         "notes": list(compiled.notes),
         "imported_tiers": {
             "integer": sum(t == "integer" for t in compiled.tiers.values()),
             "real": sum(t == "real" for t in compiled.tiers.values()),
         },
     }
+
+
+def ecc_line(ecc: dict[str, Any]) -> str:
+    """Return one line about the codes of a model."""
+    codes = ", ".join(sorted({section["code"] for section in ecc["sections"].values()}))
+    return (
+        f"{codes}: {ecc['check_bytes']:,} B of check bits in the image, "
+        f"{ecc['tile_bytes']:,} B of RAM for decoding, policy {ecc['policy']}"
+    )
 
 
 def _show(fields: dict[str, Any]) -> None:
@@ -140,5 +158,7 @@ def _show(fields: dict[str, Any]) -> None:
         f"(largest live set {fields['arena_lower_bound_bytes']:,} B); "
         f"scratch {fields['scratch_bytes']:,} B"
     )
+    if "ecc" in fields:
+        out.print(ecc_line(fields["ecc"]))
     for note in fields["notes"]:
         out.print(f"note: {note}", markup=False)

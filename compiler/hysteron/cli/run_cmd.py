@@ -10,6 +10,8 @@ import typer
 from rich.table import Table
 
 from hysteron.cli.common import (
+    EccOption,
+    EccPolicyOption,
     InputOption,
     JsonOption,
     SignZeroOption,
@@ -20,6 +22,7 @@ from hysteron.cli.common import (
     progress,
     read_labels,
     read_samples,
+    with_ecc,
 )
 from hysteron.driver.compile import Options, compile_model, kernel_inputs
 from hysteron.driver.devices import open_device, resolve_model
@@ -39,6 +42,8 @@ def run(
     labels: Annotated[Path | None, typer.Option("--labels", help=".npy, one class each.")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write scores as .npy.")] = None,
     inputs: InputOption = None,
+    ecc: EccOption = None,
+    ecc_policy: EccPolicyOption = None,
     sign_zero: SignZeroOption = None,
     limit: Annotated[int, typer.Option(min=0, help="Only the first N samples; 0: all.")] = 0,
     as_json: JsonOption = False,
@@ -51,7 +56,7 @@ def run(
         sign_zero=sign_zero or stored.get("sign_zero"),
         weight_tolerance=float(stored.get("weight_tolerance", 0.0)),
     )
-    compiled = compile_model(path, options)
+    compiled = compile_model(path, with_ecc(options, ecc, ecc_policy, stored))
     chunk = read_samples(compiled, samples)
     if limit:
         chunk = {name: array[:limit] for name, array in chunk.items()}

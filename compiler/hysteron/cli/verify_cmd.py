@@ -9,6 +9,8 @@ import typer
 from rich.table import Table
 
 from hysteron.cli.common import (
+    EccOption,
+    EccPolicyOption,
     InputOption,
     JsonOption,
     SignZeroOption,
@@ -20,6 +22,7 @@ from hysteron.cli.common import (
     progress,
     read_labels,
     read_samples,
+    with_ecc,
 )
 from hysteron.driver.compile import Options, compile_model
 from hysteron.driver.devices import open_device, resolve_model
@@ -37,6 +40,8 @@ def verify(
     labels: Annotated[Path | None, typer.Option("--labels", help=".npy, one class each.")] = None,
     target: TargetOption = "host",
     inputs: InputOption = None,
+    ecc: EccOption = None,
+    ecc_policy: EccPolicyOption = None,
     sign_zero: SignZeroOption = None,
     weight_tolerance: ToleranceOption = 0.0,
     witness: Annotated[str, typer.Option(help="auto (onnxruntime or qonnx) or none.")] = "auto",
@@ -52,7 +57,7 @@ def verify(
         sign_zero=sign_zero or stored.get("sign_zero"),
         weight_tolerance=weight_tolerance or float(stored.get("weight_tolerance", 0.0)),
     )
-    compiled = compile_model(path, options)
+    compiled = compile_model(path, with_ecc(options, ecc, ecc_policy, stored))
     chunk = read_samples(compiled, samples)
     count = next(iter(chunk.values())).shape[0]
     truth = read_labels(labels, count)

@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 
 import jinja2
 
+from hysteron.codegen.ecc_views import ecc_report
 from hysteron.codegen.names import comment_text
 from hysteron.codegen.runtime_files import abi_number, runtime_files
 from hysteron.codegen.views import ModelView, kernel_op, model_view
@@ -171,6 +172,7 @@ def _report(program: Program, sizes: Mapping[str, int]) -> dict[str, Any]:
         "layers": layers,
         "labels": dict(graph.labels),
         "sizes": dict(sizes),
+        **ecc_report(program),
         **program.report,
     }
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+from hysteron.codegen.ecc_views import EccView, ecc_view, tile_offsets
 from hysteron.codegen.golden import VectorView, golden_views, word_lines
 from hysteron.codegen.names import checked_ident, checked_suffix
 from hysteron.errors import InternalError
@@ -60,6 +61,7 @@ class LayerView:
     params: tuple[tuple[str, int], ...]
     arguments: tuple[str, ...]
     sums: tuple[str, ...]
+    fetched: bool
     result: str
 
 
@@ -104,6 +106,7 @@ class ModelView:
     regions: tuple[RegionView, ...]
     sections: tuple[SectionView, ...]
     layout_id: str
+    ecc: EccView | None
     real: bool
     classes: int
     golden_inputs: tuple[VectorView, ...]
@@ -118,6 +121,7 @@ class _Places:
     def __init__(self, program: Program) -> None:
         self.program = program
         graph = program.final
+        self.tile = tile_offsets(program)
         self.alias: dict[str, str] = {}
         for node in graph.nodes:
             if getattr(node.op, "ALIAS", False):
@@ -147,9 +151,11 @@ class _Places:
             return f"ctx->input->in{position}"
         return f"ctx->arena + {offset // 8}" if offset else "ctx->arena"
 
-    def constant(self, tensor: str) -> str:
-        """Return the expression of a section."""
+    def constant(self, tensor: str, layer: int) -> str:
+        """Return the expression of a section, or of its place in the tile of a layer."""
         section = self.program.layout.by_const[tensor]
+        if section.code:
+            return f"ctx->tile + {self.tile[layer, section.name] // 8}"
         region = self.program.layout.regions.index(section.region)
         return f"{self.program.name.upper()}_SECTION(ctx, {region}, {section.offset})"
 
@@ -189,7 +195,7 @@ def _layer(
     op = kernel_op(node)
     types = [program.final.types[tensor] for tensor in node.inputs]
     split = op.activation_count(*types)
-    consts = [places.constant(tensor) for tensor in node.inputs[split:]]
+    consts = [places.constant(tensor, index) for tensor in node.inputs[split:]]
     arguments = _padded([places.activation(t) for t in node.inputs[:split]], op.ACTIVATIONS[1])
     arguments += _padded(consts, op.CONSTANTS[1])
     arguments += _padded([places.activation(t) for t in node.outputs], op.OUTPUTS[1])
@@ -199,6 +205,9 @@ def _layer(
         table = f"ctx->sums + {sums_at // 8}" if nbytes else "NULL"
         arguments.append(table)
         sums = (consts[0], *_sums_arguments(op, types[split]), table) if nbytes else ()
+    # Sums of decoded constants are made anew by each inference: the memory may change.
+    codes = [program.layout.by_const[tensor].code for tensor in node.inputs[split:]]
+    fetched = bool(sums) and any(codes)
     scratch = op.scratch_bytes(*types)
     if scratch > program.plan.scratch_bytes:
         raise InternalError("the plan's scratch is too small", where=op.name, wanted=str(scratch))
@@ -206,7 +215,8 @@ def _layer(
     symbol = f"{program.name}_layer_{index}"
     result = ", ".join(str(program.final.types[tensor]) for tensor in node.outputs)
     params = tuple((field, int(value)) for field, value in op.params(*types))
-    return LayerView(index, op.name, symbol, params, tuple(arguments), sums, result), nbytes
+    view = LayerView(index, op.name, symbol, params, tuple(arguments), sums, fetched, result)
+    return view, nbytes
 
 
 def _sums_arguments(op: KernelOp, weights: TensorType) -> tuple[str, ...]:
@@ -241,9 +251,11 @@ def _section(program: Program, section: Section) -> SectionView:
     return SectionView(section.name, region, section.offset, len(data), zlib.crc32(data))
 
 
-def _headers(layers: list[LayerView], inputs: tuple[FieldView, ...]) -> tuple[str, ...]:
+def _headers(
+    layers: list[LayerView], inputs: tuple[FieldView, ...], ecc: EccView | None
+) -> tuple[str, ...]:
     """Return the runtime headers the generated code includes, sorted."""
-    found = {f"hyst/op_{layer.op}.h" for layer in layers}
+    found = {f"hyst/op_{layer.op}.h" for layer in layers} | set(ecc.headers if ecc else ())
     if any(layer.sums for layer in layers):
         found.add("hyst/xnor_sliced.h")
     if any(field.is_float for field in inputs):
@@ -275,7 +287,7 @@ def model_view(program: Program) -> ModelView:
         scores = _field("scores", graph.types[output.scores], places.activation(output.scores))
     winner = places.activation(output.winner) if output.winner is not None else ""
     vectors, golden_scores, classes, count = golden_views(program)
-    identity = program.layout.layout_id
+    identity, ecc = program.layout.layout_id, ecc_view(program)
     return ModelView(
         name=program.name,
         macro=program.name.upper(),
@@ -284,13 +296,14 @@ def model_view(program: Program) -> ModelView:
         scores=scores,
         winner=winner,
         layers=tuple(layer for layer, _ in layers),
-        headers=_headers([layer for layer, _ in layers], inputs),
+        headers=_headers([layer for layer, _ in layers], inputs, ecc),
         arena_words=max(align(program.plan.arena_bytes) // 8, 1),
         scratch_words=max(align(program.plan.scratch_bytes) // 8, 1),
         sums_words=sum(nbytes for _, nbytes in layers) // 8,
         regions=tuple(_regions(program)),
         sections=tuple(_section(program, section) for section in program.layout.sections),
         layout_id=", ".join(f"0x{byte:02x}" for byte in identity),
+        ecc=ecc,
         real=_is_real(program),
         classes=output.classes,
         golden_inputs=vectors,

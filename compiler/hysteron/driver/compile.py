@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from hysteron.codegen.names import c_ident
+from hysteron.driver.ecc import protected_layout
 from hysteron.frontends.inputs import to_model_layout
 from hysteron.frontends.load import ImportedModel, load_model
 from hysteron.image.layout import build_image, plan_layout
 from hysteron.image.program import OutputSpec, Program
+from hysteron.image.protection import AS_READ
 from hysteron.interpreter.tiers import assign_tiers
 from hysteron.ir.graph import Graph, Node, Origin
 from hysteron.ir.types import Array, TensorType
@@ -43,6 +45,8 @@ class Options:
     outputs: str = "logits"
     with_model: bool = True
     constant_time: bool = False
+    ecc: str | None = None
+    ecc_policy: str = AS_READ
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +80,8 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
     compiled = run_pipeline(imported.graph, tiers, layout, after, _tile(target))
     graph, output = _with_outputs(compiled, options)
     plan = plan_buffers(graph)
-    images = plan_layout(graph, plan.steps)
+    plain = plan_layout(graph, plan.steps)
+    images = protected_layout(plain, options.ecc, options.ecc_policy)
     program = Program(
         name=c_ident(options.name or _stem(model)),
         imported=imported.graph,
@@ -89,7 +94,7 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
         word_bits=target.isa.word_bits,
         input_specs=dict(graph.specs),
         output=output,
-        options=_recorded(options),
+        options=_recorded(options, bool(images.protected)),
         model=imported.model_bytes if options.with_model else None,
         model_sha256=hashlib.sha256(imported.model_bytes).hexdigest(),
     )
@@ -111,7 +116,8 @@ def _stem(model: Any) -> str:
     return "model"
 
 
-def _recorded(options: Options) -> dict[str, Any]:
+def _recorded(options: Options, protected: bool) -> dict[str, Any]:
+    ecc = {"ecc": options.ecc, "ecc_policy": options.ecc_policy} if protected else {}
     return {
         "target": options.target,
         "inputs": list(options.inputs),
@@ -119,6 +125,7 @@ def _recorded(options: Options) -> dict[str, Any]:
         "weight_tolerance": options.weight_tolerance,
         "outputs": options.outputs,
         "constant_time": options.constant_time,
+        **ecc,
     }
 
 

@@ -10,7 +10,7 @@ from hysteron.campaign.store import canonical
 from hysteron.campaign.trial import Condition
 from hysteron.chips.source import Marginal
 from hysteron.errors import InputError
-from hysteron.image.layout import ROLES, ImageLayout
+from hysteron.image.layout import ROLES, ImageLayout, Section
 from hysteron.memory.channel import Channel
 from hysteron.memory.load import load_technology
 from hysteron.memory.technology import Technology
@@ -96,19 +96,32 @@ def _number(text: str, what: str) -> float:
 
 
 def select_sections(layout: ImageLayout, only: str | None) -> tuple[str, ...]:
-    """Return the sections of a role, one section by name, or all. Raises InputError."""
-    chosen = tuple(s.name for s in layout.sections if only is None or only in (s.role, s.name))
+    """Return the sections of a role, one section by name, or all, each with its check bits.
+
+    Raises InputError.
+    """
+    chosen = tuple(s.name for s in layout.sections if only is None or only in _parts(layout, s))
     if not chosen:
         known = sorted({s.role for s in layout.sections}) + [s.name for s in layout.sections]
         raise InputError("no such role or section", got=str(only), wanted=", ".join(known))
     return chosen
 
 
+def _parts(layout: ImageLayout, section: Section) -> tuple[str, ...]:
+    """Return the parts a section belongs to, the closest first: check bits go with their data."""
+    own = (section.name, section.role)
+    if not section.protects:
+        return own
+    data = layout.section(section.protects)
+    return (*own, data.name, data.role)
+
+
 def parse_placement(text: str, layout: ImageLayout) -> dict[str, Technology]:
     """Return a technology per section of "TECH" or "PART=TECH,...".
 
     PART is a role or a section; a section beats its role, and what no item names is
-    perfect and left out. Raises InputError.
+    perfect and left out. Check bits lie with their data unless they, or the role
+    "checks", are named. Raises InputError.
     """
     items = [item.strip() for item in text.split(",")]
     if len(items) == 1 and "=" not in items[0]:
@@ -122,8 +135,12 @@ def parse_placement(text: str, layout: ImageLayout) -> dict[str, Technology]:
         if part not in ROLES:
             select_sections(layout, part)  # refuses unknown names
         by_part[part] = load_technology(name)
-    placed = {s.name: by_part.get(s.name, by_part.get(s.role)) for s in layout.sections}
-    return {name: technology for name, technology in placed.items() if technology is not None}
+    placed = {}
+    for section in layout.sections:
+        named = [part for part in _parts(layout, section) if part in by_part]
+        if named:
+            placed[section.name] = by_part[named[0]]
+    return placed
 
 
 def rate_points(layout: ImageLayout, rates: Sequence[float], only: str | None) -> list[Point]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from hysteron.codegen.emit import emit_sources, render
 from hysteron.codegen.views import ModelView, arena_offsets, model_view
-from hysteron.errors import InputError, InternalError
+from hysteron.errors import InputError, InternalError, UncorrectableError
 from hysteron.host.compiler import Cc, build, find_cc
 from hysteron.image.buffers import content_bytes, pack_buffer, unpack_buffer
 from hysteron.image.layout import check_images, executed
@@ -34,10 +34,18 @@ int hyst_host_check(const uint32_t *const *images);
 int hyst_host_batch(void *ctx, const void *in, void *out, uint64_t n, uint64_t *failed);
 int hyst_host_trace(void *ctx, const void *in, uint64_t n, uint64_t count, const uint32_t *layer,
                     const uint64_t *offset, const uint64_t *bytes, uint8_t *const *to);
+/* only in libraries of programs with codes: */
+typedef void (*hyst_host_write)(void *, uint32_t, uint32_t, const void *, uint32_t);
+uint64_t hyst_host_tile_bytes(void);
+void hyst_host_ecc(const void *ctx, uint32_t *counts);
+void hyst_host_scrub(const void *ctx, hyst_host_write write, void *user, uint32_t *counts);
+int hyst_host_tiles(void *ctx, const void *in, uint8_t *const *to);
 """
 _STATUS: Final = {-2: "NULL pointer", -3: "input holds a NaN", -4: "misaligned", -5: "bad state"}
-_FFI: Final = cffi.FFI()
-_FFI.cdef(_CDEF)
+#: HYST_ERR_UNCORRECTABLE, which ``predict`` gives as the class of every sample.
+UNCORRECTABLE: Final = -8
+FFI: Final = cffi.FFI()
+FFI.cdef(_CDEF)
 
 
 def host_files(program: Program, view: ModelView | None = None) -> dict[str, bytes]:
@@ -108,8 +116,15 @@ class Net:
         return self._outputs(out)
 
     def predict(self, x_q: Samples) -> npt.NDArray[np.int64]:
-        """Return the class of each sample (n,)."""
-        result = self.run(x_q)
+        """Return the class of each sample (n,); -8 where the memory is beyond its code.
+
+        That status, HYST_ERR_UNCORRECTABLE, is the C's own answer under the policy "trap".
+        """
+        try:
+            result = self.run(x_q)
+        except UncorrectableError:  # decoding does not depend on the sample
+            count = len(next(iter(self._named(x_q).values())))
+            return np.full(count, UNCORRECTABLE, dtype=np.int64)
         if "class" not in result:
             raise InputError("this program has no class output", where=self.program.name)
         return result["class"].astype(np.int64)
@@ -128,14 +143,14 @@ class Net:
         stored = [np.zeros((len(samples), size), dtype=np.uint8) for size in sizes]
         ctx = self._context()
         status = self._lib.hyst_host_trace(
-            _FFI.from_buffer(ctx),
-            _FFI.from_buffer(samples),
+            FFI.from_buffer(ctx),
+            FFI.from_buffer(samples),
             len(samples),
             len(written),
-            _FFI.new("uint32_t[]", [layer for layer, _ in written]),
-            _FFI.new("uint64_t[]", [offsets[tensor] for _, tensor in written]),
-            _FFI.new("uint64_t[]", sizes),
-            _FFI.new("uint8_t *[]", [_FFI.from_buffer("uint8_t[]", one) for one in stored]),
+            FFI.new("uint32_t[]", [layer for layer, _ in written]),
+            FFI.new("uint64_t[]", [offsets[tensor] for _, tensor in written]),
+            FFI.new("uint64_t[]", sizes),
+            FFI.new("uint8_t *[]", [FFI.from_buffer("uint8_t[]", one) for one in stored]),
         )
         self._give_back(ctx)
         _check(status, self.program.name)
@@ -186,10 +201,10 @@ class Net:
 
     def _batch(self, samples: Bytes, out: Bytes, start: int) -> None:
         part, result = samples[start : start + CHUNK], out[start : start + CHUNK]
-        ctx, failed = self._context(), _FFI.new("uint64_t *")
+        ctx, failed = self._context(), FFI.new("uint64_t *")
         status = self._lib.hyst_host_batch(
-            _FFI.from_buffer(ctx), _FFI.from_buffer(part),
-            _FFI.from_buffer(result, require_writable=True), len(part), failed,
+            FFI.from_buffer(ctx), FFI.from_buffer(part),
+            FFI.from_buffer(result, require_writable=True), len(part), failed,
         )  # fmt: skip
         self._give_back(ctx)
         _check(status, f"{self.program.name}, sample {start + failed[0]}")
@@ -207,8 +222,8 @@ class Net:
 
     def _pointers(self) -> Any:
         """Return a C array of the images' addresses."""
-        words = [_FFI.from_buffer("uint32_t[]", image) for image in self._images]
-        return _FFI.new("const uint32_t *[]", words)
+        words = [FFI.from_buffer("uint32_t[]", image) for image in self._images]
+        return FFI.new("const uint32_t *[]", words)
 
     def _context(self) -> npt.NDArray[np.uint64]:
         """Return an initialised context that no other thread uses."""
@@ -217,7 +232,7 @@ class Net:
                 return self._free.pop()
         size = int(self._lib.hyst_host_sizes[0])
         ctx = np.zeros(-(-size // 8), dtype=np.uint64)
-        _check(self._lib.hyst_host_init(_FFI.from_buffer(ctx), self._pointers()), self.program.name)
+        _check(self._lib.hyst_host_init(FFI.from_buffer(ctx), self._pointers()), self.program.name)
         return ctx
 
     def _give_back(self, ctx: npt.NDArray[np.uint64]) -> None:
@@ -228,7 +243,7 @@ class Net:
 def _load(program: Program) -> tuple[ModelView, Any]:
     cc: Cc = find_cc(program.isa)
     view = model_view(program)
-    return view, _FFI.dlopen(str(build(host_files(program, view), cc, "library")))
+    return view, FFI.dlopen(str(build(host_files(program, view), cc, "library")))
 
 
 def _aligned(data: bytes) -> npt.NDArray[np.uint64]:
@@ -249,6 +264,8 @@ def _check(status: int, where: str) -> None:
     if status == 0:
         return
     text = _STATUS.get(status, f"status {status}")
+    if status == UNCORRECTABLE:
+        raise UncorrectableError("words that the code cannot correct", where=where)
     if status == -3:
         raise InputError(text, where=where, fix="remove samples that are not numbers")
     raise InternalError(f"generated code failed: {text}", where=where)

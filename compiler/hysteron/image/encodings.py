@@ -59,6 +59,9 @@ class Encoding(Protocol):
     def describe(self) -> dict[str, object]:
         """Return name and parameters as JSON values."""
 
+    def __hash__(self) -> int:
+        """Encodings are frozen."""
+
 
 def planes_of(array: npt.NDArray[Any], dtype: str) -> Bits:
     """Return the bit planes (P, ...) of values -1/+1 (b1) or -1/0/+1 (t2)."""
@@ -159,6 +162,14 @@ class TableBits(RowBits):
 
     name: ClassVar[str] = "bits"
     outer: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class CheckBits(RowBits):
+    """Check bits (words, c) of a code, one dense row: bit n*c + j is bit j of word n."""
+
+    name: ClassVar[str] = "checks"
+    outer: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,122 +6,50 @@ index, pointer or type is, so every byte pattern has a meaning.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import ClassVar, Final, Protocol, cast
+from dataclasses import replace
+from typing import ClassVar, Protocol, cast
 
-from hysteron.errors import InputError, InternalError
-from hysteron.image.cells import Cells
+from hysteron.errors import InputError, InternalError, UncorrectableError
 from hysteron.image.encodings import Encoding, encoding
+from hysteron.image.protection import (
+    TRAP,
+    data_images,
+    decode_images,
+    decoded_data,
+    encoded_checks,
+    protect,
+    unprotected,
+)
+from hysteron.image.sections import (
+    DEFAULT_REGION,
+    ROLES,
+    ImageLayout,
+    Images,
+    Section,
+    check_images,
+    section_bytes,
+)
 from hysteron.ir.graph import Graph, Node
 from hysteron.ir.types import Array, TensorType
 
-#: What a section is for; memory technologies are assigned by role or by name.
-ROLES: Final = ("weights", "thresholds", "inverts", "coefficients")
-DEFAULT_REGION: Final = "main"
-
-Images = dict[str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One constant in one region: ``nbytes`` bytes from the 8-aligned ``offset``.
-
-    ``const`` is the tensor id in the kernel graph, ``layer`` the execution step.
-    """
-
-    name: str
-    role: str
-    layer: int
-    const: str
-    encoding: Encoding
-    type: TensorType
-    region: str
-    offset: int
-
-    @property
-    def nbytes(self) -> int:
-        """Length in bytes, a multiple of 8."""
-        return self.encoding.nbytes(self.type)
-
-    @property
-    def cells(self) -> Cells:
-        """Where each logical cell lies, relative to the section."""
-        return self.encoding.cells(self.type)
-
-    def describe(self) -> dict[str, object]:
-        """Return the entry of ``image.json``; it holds no name from the model."""
-        return {
-            "name": self.name,
-            "role": self.role,
-            "layer": self.layer,
-            "const": self.const,
-            "dtype": self.type.dtype,
-            "shape": list(self.type.shape),
-            "encoding": self.encoding.describe(),
-            "region": self.region,
-            "offset": self.offset,
-            "bytes": self.nbytes,
-            "cells": self.cells.describe(),
-        }
-
-
-@dataclass(frozen=True)
-class ImageLayout:
-    """All sections, in region order, then by offset; sections fill regions without gaps."""
-
-    regions: tuple[str, ...]
-    sections: tuple[Section, ...]
-
-    def region_bytes(self, region: str) -> int:
-        """Return the length of a region's image in bytes."""
-        return sum(section.nbytes for section in self.in_region(region))
-
-    def in_region(self, region: str) -> tuple[Section, ...]:
-        """Return a region's sections by offset."""
-        return tuple(section for section in self.sections if section.region == region)
-
-    def section(self, name: str) -> Section:
-        """Return a section by name. Raises InputError listing the known ones."""
-        for section in self.sections:
-            if section.name == name:
-                return section
-        known = ", ".join(section.name for section in self.sections)
-        raise InputError(f"unknown section '{name}'", wanted=known)
-
-    @cached_property
-    def by_const(self) -> dict[str, Section]:
-        """Section of each constant's tensor id."""
-        return {section.const: section for section in self.sections}
-
-    @cached_property
-    def layout_id(self) -> bytes:
-        """SHA-256 of everything that says what a byte means (32 bytes)."""
-        text = json.dumps(self._meaning(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).digest()
-
-    def _meaning(self) -> dict[str, object]:
-        sections = [section.describe() for section in self.sections]
-        return {"schema": 1, "regions": list(self.regions), "sections": sections}
-
-    def describe(self) -> dict[str, object]:
-        """Return the content of ``image.json``."""
-        sizes = {region: self.region_bytes(region) for region in self.regions}
-        return {
-            "schema": 1,
-            "layout_id": self.layout_id.hex(),
-            "byte_order": "little",
-            "alignment": 8,
-            "regions": sizes,
-            "sections": [section.describe() for section in self.sections],
-        }
-
-    def to_json(self) -> str:
-        """Return the text of ``image.json``, the same for the same layout."""
-        return json.dumps(self.describe(), indent=1, sort_keys=True) + "\n"
+__all__ = [
+    "DEFAULT_REGION",
+    "ROLES",
+    "ImageLayout",
+    "Images",
+    "Section",
+    "build_image",
+    "check_images",
+    "constants_of",
+    "executed",
+    "plan_layout",
+    "read_image",
+    "rearrange",
+    "recode",
+    "relayout",
+    "section_bytes",
+]
 
 
 class ConstantOp(Protocol):
@@ -209,61 +137,109 @@ def _sections(graph: Graph, node: Node, layer: int) -> Iterator[Section]:
 
 def build_image(layout: ImageLayout, consts: Mapping[str, Array]) -> Images:
     """Return the bytes of every region. Every constant must fit its section's type."""
-    images: Images = {}
-    for region in layout.regions:
-        parts = []
-        for section in layout.in_region(region):
-            if section.const not in consts:
-                raise InternalError(f"no value for constant {section.const}", where=section.name)
-            parts.append(section.encoding.encode(consts[section.const], section.type))
-        images[region] = b"".join(parts)
-    return images
+    parts: dict[str, bytes] = {}
+    for section in layout.data_sections:
+        if section.const not in consts:
+            raise InternalError(f"no value for constant {section.const}", where=section.name)
+        parts[section.name] = section.encoding.encode(consts[section.const], section.type)
+    return _assembled(layout, parts)
 
 
-def section_bytes(section: Section, images: Mapping[str, bytes]) -> bytes:
-    """Return a section's bytes out of the images."""
-    return images[section.region][section.offset : section.offset + section.nbytes]
-
-
-def check_images(layout: ImageLayout, images: Mapping[str, bytes]) -> None:
-    """Raise InputError unless there is an image of the right length for every region."""
-    for region in layout.regions:
-        wanted = layout.region_bytes(region)
-        if region not in images:
-            raise InputError(f"no image for region '{region}'", wanted=f"{wanted} B")
-        if len(images[region]) != wanted:
-            got = f"{len(images[region])} B"
-            raise InputError(f"image of region '{region}'", got=got, wanted=f"{wanted} B")
+def _assembled(layout: ImageLayout, parts: dict[str, bytes]) -> Images:
+    """Return the images of data sections by name; missing check sections are encoded."""
+    for section in layout.protected:
+        checks = layout.checks_of(section.name)
+        if checks[0].name not in parts:
+            encoded = encoded_checks(section, parts[section.name])
+            parts |= {c.name: data for c, data in zip(checks, encoded, strict=True)}
+    return {
+        region: b"".join(parts[section.name] for section in layout.in_region(region))
+        for region in layout.regions
+    }
 
 
 def read_image(layout: ImageLayout, images: Mapping[str, bytes]) -> dict[str, Array]:
     """Return the constants that images mean, whatever their bytes are.
 
-    Raises InputError when a region is missing or has another length.
+    Protected sections are decoded. Raises InputError when a region is missing or has
+    another length, and UncorrectableError for words beyond their code under the policy "trap".
     """
     check_images(layout, images)
-    return {
-        section.const: section.encoding.decode(section_bytes(section, images), section.type)
-        for section in layout.sections
-    }
+    found: dict[str, Array] = {}
+    for section in layout.data_sections:
+        data = section_bytes(section, images)
+        if section.code:
+            data, counts = decoded_data(layout, section, images)
+            if counts.detected and section.policy == TRAP:
+                raise UncorrectableError(
+                    "words that the code cannot correct", where=section.name,
+                    got=str(counts.detected), wanted="none under the policy 'trap'",
+                )  # fmt: skip
+        found[section.const] = section.encoding.decode(data, section.type)
+    return found
 
 
 def relayout(images: Mapping[str, bytes], source: ImageLayout, target: ImageLayout) -> Images:
     """Return the same cells in another layout: regions, order and encodings may differ.
 
     Every cell keeps its raw bits (a ternary 11 stays 11), so going back gives the
-    same cells; padding is written as zero. Raises InputError when the layouts do
-    not hold the same constants.
+    same cells; padding is written as zero. Check cells move too, where both layouts
+    use the same code and group the same cells into words. Raises InputError where
+    they do not, and when the layouts do not hold the same constants.
     """
     check_images(source, images)
-    if {s.const: s.type for s in source.sections} != {s.const: s.type for s in target.sections}:
-        raise InputError("the layouts do not hold the same constants")
-    parts: dict[str, list[bytes]] = {region: [] for region in target.regions}
-    for section in target.sections:
+    _check_same_constants(source, target)
+    parts: dict[str, bytes] = {}
+    for section in target.data_sections:
         origin = source.by_const[section.const]
-        raw = origin.encoding.load(section_bytes(origin, images), origin.type)
-        parts[section.region].append(section.encoding.store(raw, section.type))
-    return {region: b"".join(chunks) for region, chunks in parts.items()}
+        moved = [(origin, section), *_moved_checks(source, origin, target, section)]
+        for old, new in moved:
+            raw = old.encoding.load(section_bytes(old, images), old.type)
+            parts[new.name] = new.encoding.store(raw, new.type)
+    return _assembled(target, parts)
+
+
+def _check_same_constants(source: ImageLayout, target: ImageLayout) -> None:
+    one, two = ({c: s.type for c, s in layout.by_const.items()} for layout in (source, target))
+    if one != two:
+        raise InputError("the layouts do not hold the same constants")
+
+
+def _moved_checks(
+    source: ImageLayout, origin: Section, target: ImageLayout, section: Section
+) -> list[tuple[Section, Section]]:
+    """Return the pairs of check sections whose cells mean the same."""
+    olds, news = source.checks_of(origin.name), target.checks_of(section.name)
+    # A copy is laid out like its data and moves cell by cell with it.
+    copies = all(check.encoding == data.encoding for data, checks in
+                 ((origin, olds), (section, news)) for check in checks)  # fmt: skip
+    if origin.code == section.code and (copies or origin.encoding == section.encoding):
+        return list(zip(olds, news, strict=True))
+    if origin.code == section.code:
+        what = "the check bits group other cells in this layout"
+    else:
+        what = "the layouts use different codes"
+    raise InputError(
+        what, where=section.name,
+        got=f"{origin.code or 'no code'}, {origin.encoding.name}",
+        wanted=f"{section.code or 'no code'}, {section.encoding.name}",
+        fix="decode first: image.layout.recode moves corrected data and encodes it anew",
+    )  # fmt: skip
+
+
+def recode(images: Mapping[str, bytes], source: ImageLayout, target: ImageLayout) -> Images:
+    """Return what images mean, decoded, in a layout that may use other codes or none.
+
+    Detected words become what the source's policy says; what was corrected, and that
+    something was detected, is no longer visible. Raises InputError as ``relayout``.
+    """
+    plain = relayout(
+        data_images(source, decode_images(source, images).images),
+        unprotected(source),
+        unprotected(target),
+    )
+    parts = {s.name: section_bytes(s, plain) for s in unprotected(target).sections}
+    return _assembled(target, parts)
 
 
 def rearrange(
@@ -274,18 +250,35 @@ def rearrange(
     """Return a layout of the same constants packed anew.
 
     ``encodings`` and ``regions`` map a constant's id to its new encoding or
-    region; what they leave out stays as it was.
+    region; what they leave out stays as it was. Codes stay, and check sections
+    follow their data unless they lay apart.
     """
     encodings, regions = encodings or {}, regions or {}
     ends: dict[str, int] = {}
     placed = []
-    for old in layout.sections:
+    for old in layout.data_sections:
         region = regions.get(old.const, old.region)
         code = encodings.get(old.const, old.encoding)
-        new = replace(old, encoding=code, region=region, offset=ends.get(region, 0))
+        new = replace(
+            old, encoding=code, region=region, offset=ends.get(region, 0), code="", policy=""
+        )
         ends[region] = new.offset + new.nbytes
         placed.append(new)
-    return _ordered(ends, placed)
+    return _protected_like(layout, _ordered(ends, placed))
+
+
+def _protected_like(old: ImageLayout, plain: ImageLayout) -> ImageLayout:
+    """Return ``plain`` with the codes of ``old``."""
+    if not old.protected:
+        return plain
+    apart = {
+        check.name: check.region
+        for section in old.protected
+        for check in old.checks_of(section.name)
+        if check.region != section.region
+    }
+    codes = {section.name: section.code for section in old.protected}
+    return protect(plain, codes, old.protected[0].policy, apart)
 
 
 def _ordered(ends: Mapping[str, int], placed: Iterable[Section]) -> ImageLayout:

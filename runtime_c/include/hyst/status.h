@@ -12,7 +12,8 @@ typedef enum hyst_status {
     HYST_ERR_ALIGN = -4,    /* a buffer or image is not aligned */
     HYST_ERR_STATE = -5,    /* context not initialised, or call out of order */
     HYST_ERR_IMAGE = -6,    /* container or checksum of an image does not match */
-    HYST_ERR_SELFTEST = -7  /* a golden vector came out differently */
+    HYST_ERR_SELFTEST = -7, /* a golden vector came out differently */
+    HYST_ERR_UNCORRECTABLE = -8 /* memory holds a word that its code cannot correct */
 } hyst_status;
 /* cffi:end */
 

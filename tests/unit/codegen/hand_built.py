@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from hysteron.image.layout import build_image, plan_layout
 from hysteron.image.program import Golden, OutputSpec, Program
+from hysteron.image.protection import protect
 from hysteron.ir.graph import Graph, InputSpec, Node
 from hysteron.ir.types import LIMITS, NUMPY, Array, TensorType
 from hysteron.ops import registry
@@ -145,6 +147,17 @@ def real(seed: int = 0, **options: Any) -> Program:
     (scores,) = build.add("float_softmax", logits, log=False)
     (winner,) = build.add("argmax", sums)
     return build.program(scores, winner, **options)
+
+
+def protected(program: Program, codes: dict[str, str] | str, policy: str = "as-read") -> Program:
+    """Return the program with error-correcting codes: one for all sections, or by role or name."""
+    plain = program.layout.data_sections
+    if isinstance(codes, str):
+        codes = {section.name: codes for section in plain}
+    by_name = {s.name: codes.get(s.name, codes.get(s.role)) for s in plain}
+    chosen = {name: code for name, code in by_name.items() if code is not None}
+    layout = protect(program.layout, chosen, policy)
+    return replace(program, layout=layout, images=build_image(layout, program.final.consts))
 
 
 def samples(program: Program, count: int, seed: int = 1) -> Array:

@@ -97,7 +97,7 @@ def test_residual_rates_fall_with_the_square(name: str) -> None:
     assert found == pytest.approx((code.word_bits - 1) * p * p, rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["secded-39-32", "secded-72-64", "triplication"])
+@pytest.mark.parametrize("name", ["secded-39-32", "secded-72-64", "triplicate"])
 @pytest.mark.parametrize("channel", [Channel.symmetric(0.01), Channel.binary(0.02, 0.004)])
 def test_closed_forms_agree_with_the_decoder(name: str, channel: Channel) -> None:
     code = ecc.load_code(name)

@@ -134,9 +134,9 @@ def test_repetition_has_exact_closed_forms(
 
 def test_triplication_leaves_three_p_squared_and_duplication_flags() -> None:
     p = 1e-5
-    triple = ecc.residual(ecc.load_code("triplication"), Channel.symmetric(p))
+    triple = ecc.residual(ecc.load_code("triplicate"), Channel.symmetric(p))
     assert triple.data_ber == pytest.approx(3 * p**2 - 2 * p**3, rel=1e-9)
-    double = ecc.residual(ecc.load_code("duplication"), Channel.symmetric(p))
+    double = ecc.residual(ecc.load_code("duplicate"), Channel.symmetric(p))
     assert double.data_ber == p
     assert double.detected == pytest.approx(64 * p, rel=1e-3)
     assert double.silent == pytest.approx(32 * p**2, rel=2e-3)

@@ -29,6 +29,8 @@ class Policy(enum.Enum):
     AS_READ = "as-read"
     #: All data bits 0: -1 in every binary cell, 0 in a ternary cell whose planes are both zeroed.
     ZERO = "zero"
+    #: As read, but whoever runs the network refuses to go on.
+    TRAP = "trap"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from hysteron.memory.ecc.code import (
     finish,
 )
 
-_NAMES = {2: "duplication", 3: "triplication"}
+_NAMES = {2: "duplicate", 3: "triplicate"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sections protected by the SECDED code (8,4). (docs/ecc.md) */
+#ifndef HYST_ECC_8_4_H
+#define HYST_ECC_8_4_H
+
+#include "hyst/ecc_secded.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* cffi:begin */
+/* Decodes a section into tile (4 * words bytes). Check bits are dense: bit n * c + j of check is
+ * check bit j of the n-th word with a cell. A correction that points to a padding bit is a
+ * detected word. Adds to counts (NULL: does not) and returns the detected words. */
+uint32_t hyst_ecc_8_4_fetch(const hyst_ecc_section *s, const void *data, const void *check,
+                               void *tile, hyst_ecc_counts *counts);
+
+/* Decodes a section and hands each corrected 32-bit data word and each byte of corrected check
+ * bits to write (NULL: only counts). Detected words are left alone. */
+void hyst_ecc_8_4_scrub(const hyst_ecc_section *s, const void *data, const void *check,
+                           hyst_ecc_write write, void *user, hyst_ecc_counts *counts);
+/* cffi:end */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

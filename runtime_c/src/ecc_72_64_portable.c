@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hyst/ecc_72_64.h"
+
+#include "hyst/ecc_walk.h"
+
+uint32_t hyst_ecc_72_64_fetch(const hyst_ecc_section *s, const void *data, const void *check,
+                               void *tile, hyst_ecc_counts *counts)
+{
+    return hyst_ecc_walk_fetch(s, 64, data, check, tile, counts);
+}
+
+void hyst_ecc_72_64_scrub(const hyst_ecc_section *s, const void *data, const void *check,
+                           hyst_ecc_write write, void *user, hyst_ecc_counts *counts)
+{
+    hyst_ecc_walk_scrub(s, 64, data, check, write, user, counts);
+}
