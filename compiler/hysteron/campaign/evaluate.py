@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from hysteron.campaign.incremental import IncrementalEvaluator, supports
 from hysteron.chips.draw import Faults, apply
 from hysteron.host.bridge import Net
 from hysteron.image.program import Program
@@ -39,4 +40,7 @@ class NetEvaluator:
 
 def evaluator_for(program: Program, inputs: Mapping[str, Array]) -> Evaluator:
     """Return the fastest evaluator of a program; all give the same classes."""
+    samples = len(next(iter(inputs.values()), ()))
+    if supports(program, samples):
+        return IncrementalEvaluator(program, inputs)
     return NetEvaluator(program, inputs)
