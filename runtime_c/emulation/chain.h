@@ -18,7 +18,7 @@
 /* cffi:begin */
 /* One hidden layer: shape, clean constants, clean results. words(n) = (n + 63) / 64. */
 typedef struct hyst_chain_layer {
-    uint32_t k;                 /* inputs, at most 65535 in later layers */
+    uint32_t k;                 /* inputs, at most 65533 in later layers */
     uint32_t n;                 /* outputs */
     uint32_t padded;            /* n rounded up to 64 */
     uint32_t flips;             /* thresholds per output, 1 or 2 */
@@ -30,14 +30,15 @@ typedef struct hyst_chain_layer {
     const uint8_t *weights;     /* weight o * k + i is bit % 8 of byte / 8 */
     const int32_t *t;           /* (flips, n) */
     const uint8_t *inv;         /* (n) 0 or 1 */
-    int32_t *low;               /* first: (n) smallest and largest sum; later: (flips, n) */
-    int32_t *high;              /* the same of sum minus limit */
+    int32_t *low;               /* first: (n) smallest and largest sum */
+    int32_t *high;
     int32_t *centre;            /* first: (n) subtracted from the kept sums */
     uint32_t *peak;             /* first: (k) largest abs(x) */
     int16_t *odd;               /* first: (blocks, BLOCK) parity of the inputs' total */
     void *x;                    /* first: (blocks, k, BLOCK) inputs; binary ones as int8_t */
-    void *sums;                 /* first: (blocks, n, BLOCK) */
-    int8_t *margin;             /* later: (blocks * BLOCK, flips, padded), saturated */
+    void *sums;                 /* first: (blocks, n, BLOCK); later: (blocks * BLOCK, padded)
+                                   int16_t */
+    int8_t *margin;             /* later: (blocks * BLOCK, flips, padded) sum minus limit, saturated */
     uint64_t *by_output;        /* (blocks, n, BLOCK / 64) clean bits */
     uint64_t *by_sample;        /* (blocks * BLOCK, words(n)) the same bits, padded with 0 */
 } hyst_chain_layer;
@@ -52,6 +53,7 @@ typedef struct hyst_chain {
     uint32_t scores;              /* outputs of the last dense layer */
     uint32_t classes;             /* entries the maximum is taken over */
     uint32_t kernel_scratch;      /* bytes the product's kernels need */
+    const int32_t *clean;         /* (samples) classes without errors; NULL before they are known */
 } hyst_chain;
 
 /* What one chip holds instead of the clean constants of one layer. */
@@ -72,6 +74,7 @@ typedef struct hyst_chain_trial {
     const void *m_bytes;
     const void *d_bytes;
     const void *breaks_bytes;
+    int32_t same_head;   /* 1: last layer and head hold what they should */
 } hyst_chain_trial;
 
 /* Bytes of scratch for one thread. */

@@ -36,7 +36,6 @@ void hyst_first_begin(const hyst_chain_layer *p, const hyst_chain_faults *f, hys
 {
     uint32_t o, i;
     hyst_work_lists(p, f, w);
-    w->touched = 0;
     for (o = 0; o < p->n; o++) {
         const hyst_signed_list list = list_of(f, w, o);
         int same = list.count == 0u && f->inv[o] == p->inv[o];
@@ -44,7 +43,6 @@ void hyst_first_begin(const hyst_chain_layer *p, const hyst_chain_faults *f, hys
             same &= f->t[i * p->n + o] == p->t[i * p->n + o];
         }
         w->mode[o] = (uint8_t)(same ? HYST_SAME : is_narrow(p, o, &list) ? HYST_NARROW : HYST_WIDE);
-        w->touched += !same;
     }
 }
 

@@ -45,15 +45,18 @@ typedef struct hyst_delta {
     uint32_t minus;
     const int8_t *base;      /* steps from wrong weights, width of them */
     uint32_t flips;          /* thresholds per output */
-    const int8_t *margin[2]; /* clean sum minus threshold, saturated to 8 bits */
-    const int8_t *shift[2];  /* clean minus present threshold */
+    const int8_t *margin[2]; /* clean sum minus limit, saturated to 8 bits */
     uint32_t width;          /* outputs: a multiple of 64 up to HYST_CHUNK */
 } hyst_delta;
 
-/* bits = XOR over thresholds of [saturated(margin + shift) + d >= 0], width bits, where d is
+/* steps = d and bits = XOR over thresholds of [margin + d >= 0], width bits, where d is
  * base + the rows that became +1 - those that became -1; the caller bounds |d| by
  * HYST_STEPS_MOST. */
-void hyst_lanes_delta(const hyst_delta *q, uint64_t *bits);
+void hyst_lanes_delta(const hyst_delta *q, int8_t *steps, uint64_t *bits);
+
+/* bits ^= [sums[i] + steps[i] > below[i]], width bits; sums + steps fits 16 bits. */
+void hyst_lanes_above(const int16_t *sums, const int16_t *steps, const int16_t *below,
+                      uint32_t width, uint64_t *bits);
 
 /* Transposes 64 words of 64 bits in place. */
 void hyst_lanes_turn_bits(uint64_t word[64]);

@@ -70,6 +70,17 @@ void hyst_lanes_add(const int16_t *sums, const void *x, int32_t is_signed,
     }
 }
 
+/* [a[i] + b[i] > limit] of 32 sums */
+INLINE uint64_t half_word(const int16_t *a, const int16_t *b, __m256i low, __m256i high)
+{
+    const __m256i first = _mm256_add_epi16(load(a), load(b));
+    const __m256i second = _mm256_add_epi16(load(a + 16), load(b + 16));
+    const __m256i both =
+        _mm256_packs_epi16(_mm256_cmpgt_epi16(first, low), _mm256_cmpgt_epi16(second, high));
+    /* the pack works in 128-bit halves: put the four quarters in order */
+    return (uint32_t)_mm256_movemask_epi8(_mm256_permute4x64_epi64(both, 0xd8));
+}
+
 void hyst_lanes_ge(const int16_t *acc, const int16_t *odd, int32_t limit, uint64_t *bits)
 {
     const int32_t never = limit > INT16_MAX;
@@ -82,19 +93,21 @@ void hyst_lanes_ge(const int16_t *acc, const int16_t *odd, int32_t limit, uint64
         return;
     }
     for (w = 0; w < HYST_BLOCK_WORDS; w++, acc += 64, odd += 64) {
-        uint32_t v;
-        uint64_t word = 0;
-        UNROLL8
-        for (v = 0; v < 2u; v++) {
-            const __m256i a = _mm256_add_epi16(load(acc + 32u * v), load(odd + 32u * v));
-            const __m256i b = _mm256_add_epi16(load(acc + 32u * v + 16u), load(odd + 32u * v + 16u));
-            const __m256i both = _mm256_packs_epi16(_mm256_cmpgt_epi16(a, below),
-                                                    _mm256_cmpgt_epi16(b, below));
-            /* the pack works in 128-bit halves: put the four quarters in order */
-            const __m256i ordered = _mm256_permute4x64_epi64(both, 0xd8);
-            word |= (uint64_t)(uint32_t)_mm256_movemask_epi8(ordered) << (32u * v);
+        bits[w] ^= half_word(acc, odd, below, below) |
+                   half_word(acc + 32, odd + 32, below, below) << 32;
+    }
+}
+
+void hyst_lanes_above(const int16_t *sums, const int16_t *steps, const int16_t *below,
+                      uint32_t width, uint64_t *bits)
+{
+    uint32_t i, part;
+    for (i = 0; i < width; i += 64u) {
+        for (part = 0; part < 64u; part += 32u) {
+            const uint32_t at = i + part;
+            bits[i / 64u] ^= half_word(sums + at, steps + at, load(below + at),
+                                       load(below + at + 16u)) << part;
         }
-        bits[w] ^= word;
     }
 }
 
@@ -172,7 +185,8 @@ void hyst_lanes_turn(const int8_t *rows, int8_t *out, size_t stride)
 }
 
 /* count vectors of 32 outputs from output at, a constant number up to 8 */
-INLINE void delta(const hyst_delta *q, uint32_t at, uint32_t count, uint32_t flips, uint64_t *bits)
+INLINE void delta(const hyst_delta *q, uint32_t at, uint32_t count, uint32_t flips,
+                  int8_t *steps, uint64_t *bits)
 {
     __m256i d[8];
     uint32_t j, v, f;
@@ -197,27 +211,27 @@ INLINE void delta(const hyst_delta *q, uint32_t at, uint32_t count, uint32_t fli
     UNROLL8
     for (v = 0; v < count; v++) {
         uint32_t word = 0;
+        store(steps + at + 32u * v, d[v]);
         for (f = 0; f < flips; f++) {
-            const __m256i m = _mm256_adds_epi8(load(q->margin[f] + at + 32u * v),
-                                               load(q->shift[f] + at + 32u * v));
+            const __m256i m = load(q->margin[f] + at + 32u * v);
             word ^= ~(uint32_t)_mm256_movemask_epi8(_mm256_adds_epi8(m, d[v]));
         }
         memcpy((unsigned char *)bits + at / 8u + 4u * v, &word, sizeof word);
     }
 }
 
-void hyst_lanes_delta(const hyst_delta *q, uint64_t *bits)
+void hyst_lanes_delta(const hyst_delta *q, int8_t *steps, uint64_t *bits)
 {
     uint32_t at;
     if (q->width == HYST_CHUNK && q->flips == 1u) {
-        delta(q, 0, 8, 1, bits);
+        delta(q, 0, 8, 1, steps, bits);
         return;
     }
     for (at = 0; at < q->width; at += 64u) {
         if (q->flips == 1u) {
-            delta(q, at, 2, 1, bits);
+            delta(q, at, 2, 1, steps, bits);
         } else {
-            delta(q, at, 2, 2, bits);
+            delta(q, at, 2, 2, steps, bits);
         }
     }
 }

@@ -50,22 +50,16 @@ void hyst_lanes_turn(const int8_t *rows, int8_t *out, size_t stride)
     }
 }
 
-static int32_t saturated(int32_t value)
+void hyst_lanes_delta(const hyst_delta *q, int8_t *steps, uint64_t *bits)
 {
-    return value < -128 ? -128 : value > 127 ? 127 : value;
-}
-
-void hyst_lanes_delta(const hyst_delta *q, uint64_t *bits)
-{
-    int8_t d[HYST_CHUNK];
     uint32_t j, i, f;
-    memcpy(d, q->base, q->width);
+    memcpy(steps, q->base, q->width);
     for (j = 0; j < q->plus + q->minus; j++) {
         const uint32_t row = j < q->plus ? q->list[j] : q->end[-1 - (int32_t)(j - q->plus)];
         const int8_t *w = q->table + (size_t)row * HYST_CHUNK;
         const int32_t sign = j < q->plus ? 1 : -1;
         for (i = 0; i < q->width; i++) {
-            d[i] = (int8_t)(d[i] + sign * w[i]);
+            steps[i] = (int8_t)(steps[i] + sign * w[i]);
         }
     }
     for (i = 0; i < q->width; i++) {
@@ -73,9 +67,17 @@ void hyst_lanes_delta(const hyst_delta *q, uint64_t *bits)
             bits[i / 64u] = 0;
         }
         for (f = 0; f < q->flips; f++) {
-            const int32_t m = saturated(q->margin[f][i] + q->shift[f][i]);
-            bits[i / 64u] ^= (uint64_t)(m + d[i] >= 0) << (i % 64u);
+            bits[i / 64u] ^= (uint64_t)(q->margin[f][i] + steps[i] >= 0) << (i % 64u);
         }
+    }
+}
+
+void hyst_lanes_above(const int16_t *sums, const int16_t *steps, const int16_t *below,
+                      uint32_t width, uint64_t *bits)
+{
+    uint32_t i;
+    for (i = 0; i < width; i++) {
+        bits[i / 64u] ^= (uint64_t)((int16_t)(sums[i] + steps[i]) > below[i]) << (i % 64u);
     }
 }
 

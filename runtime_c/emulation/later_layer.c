@@ -9,10 +9,11 @@
 #include "hyst/op_xnor_dense.h"
 
 /* Costs in 32-byte additions, measured: one listed input per 32 outputs is 1. */
-#define SAMPLE_COST 6u  /* per sample and 32 outputs: margins, compare */
+#define SAMPLE_COST 12u /* per sample and 32 outputs: margins, compare */
 #define VOTE_COST 4u    /* per wrong weight and 32 samples */
-#define TURN_COST 2u    /* per output and 32 samples */
-#define WORD_COST 2u    /* per output and 256 inputs of the plain product */
+#define TURN_COST 4u    /* per output and 32 samples */
+#define MOVE_COST 8u    /* per sample and moved threshold */
+#define PLAIN_COST 5u   /* per output and 256 inputs of the plain product */
 
 static int8_t *entry(const hyst_chain_layer *p, const hyst_work_layer *w, uint32_t o, uint32_t i)
 {
@@ -31,77 +32,37 @@ static void turn_over(const hyst_chain_layer *p, const hyst_chain_faults *f, hys
     }
 }
 
-/* What became of an output's threshold f: 1 or 0 where it decides alone, 2 where the shift
- * lane follows it, 3 where only the whole sum does. */
-static int follow(const hyst_chain_layer *p, const hyst_chain_faults *f, uint32_t at, int64_t *shift)
-{
-    *shift = hyst_later_limit(p, p->t[at]) - hyst_later_limit(p, f->t[at]);
-    if (*shift == 0) {
-        return 2;
-    }
-    if (p->low[at] + *shift >= (int64_t)HYST_STEPS_MOST) {
-        return 1;
-    }
-    if (p->high[at] + *shift < -(int64_t)HYST_STEPS_MOST) {
-        return 0;
-    }
-    /* the kept margin must not have been saturated */
-    return *shift >= -127 && *shift <= 127 && p->low[at] >= -128 && p->high[at] <= 127 ? 2 : 3;
-}
-
-static void set_thresholds(const hyst_chain_layer *p, const hyst_chain_faults *f,
-                           hyst_work_layer *w, uint32_t o)
-{
-    const uint64_t bit = (uint64_t)1 << (o % 64u);
-    uint32_t i, known = 0, value = 0, hard = 0;
-    for (i = 0; i < p->flips; i++) {
-        int64_t shift;
-        const int how = follow(p, f, i * p->n + o, &shift);
-        w->shift[i * p->padded + o] = (int8_t)(how == 2 ? shift : 0);
-        known += how < 2;
-        value ^= how == 1;
-        hard |= how == 3;
-    }
-    if (f->inv[o]) {
-        w->inv[o / 64u] |= bit;
-    }
-    if (known == p->flips) {
-        w->keep[o / 64u] &= ~bit;
-        w->fixed[o / 64u] |= value ? bit : 0u;
-    } else if (hard || known > 0u) {
-        w->keep[o / 64u] &= ~bit;
-        w->hard[w->hard_count++] = o;
-    }
-}
-
-/* row = the present weights of one output. */
-static void hard_row(const hyst_chain_layer *p, const hyst_work_layer *w, uint32_t o, uint64_t *row)
-{
-    uint32_t i;
-    memset(row, 0, (size_t)hyst_row_words(p->k) * 8u);
-    for (i = 0; i < p->k; i++) {
-        row[i / 64u] |= (uint64_t)(*entry(p, w, o, i) > 0) << (i % 64u);
-    }
-}
-
 void hyst_later_begin(const hyst_chain_layer *p, const hyst_chain_faults *f, hyst_work_layer *w)
 {
-    const uint32_t words = hyst_row_words(p->n);
-    uint32_t o;
+    uint32_t o, i;
     hyst_work_lists(p, f, w);
-    memset(w->shift, 0, (size_t)p->flips * p->padded);
-    memset(w->inv, 0, (size_t)words * 8u);
-    memset(w->keep, 0xff, (size_t)words * 8u);
-    memset(w->fixed, 0, (size_t)words * 8u);
-    w->hard_count = 0;
+    for (i = 0; i < p->flips * p->padded; i++) {
+        w->below[i] = INT16_MAX; /* padding is never above */
+    }
+    memset(w->inv, 0, (size_t)hyst_row_words(p->n) * 8u);
+    w->moved_count = 0;
+    w->changed = f->count > 0u;
     for (o = 0; o < p->n; o++) {
-        set_thresholds(p, f, w, o);
+        int same = 1;
+        for (i = 0; i < p->flips; i++) {
+            const int64_t below = hyst_later_limit(p, f->t[i * p->n + o]) - 1;
+            w->below[i * p->padded + o] = (int16_t)(below > INT16_MAX   ? INT16_MAX
+                                                    : below < INT16_MIN ? INT16_MIN
+                                                                        : below);
+            same &= f->t[i * p->n + o] == p->t[i * p->n + o];
+        }
+        for (i = 0; i < p->flips && !same; i++) {
+            const uint32_t at = i * p->n + o;
+            w->shift[i * p->n + w->moved_count] =
+                (int32_t)(hyst_later_limit(p, p->t[at]) - hyst_later_limit(p, f->t[at]));
+        }
+        if (!same) {
+            w->moved[w->moved_count++] = o;
+        }
+        w->inv[o / 64u] |= (uint64_t)f->inv[o] << (o % 64u);
+        w->changed |= !same || f->inv[o] != p->inv[o];
     }
     turn_over(p, f, w);
-    w->fits = w->most < HYST_STEPS_MOST && w->hard_count <= hyst_hard_most(p);
-    for (o = 0; w->fits && o < w->hard_count; o++) {
-        hard_row(p, w, w->hard[o], w->row + (size_t)o * hyst_row_words(p->k));
-    }
 }
 
 void hyst_later_end(const hyst_chain_layer *p, const hyst_chain_faults *f, hyst_work_layer *w)
@@ -114,29 +75,24 @@ static void list_changes(const uint64_t *now, const uint64_t *clean, uint32_t wo
                          hyst_work *work, uint32_t s)
 {
     uint16_t *front = work->list + (size_t)s * HYST_LIST, *back = front + HYST_LIST;
-    uint32_t i, count = 0;
+    uint32_t i, gained = 0, dropped = 0;
     for (i = 0; i < words; i++) {
-        count += hyst_popcount(now[i] ^ clean[i]);
-    }
-    work->whole[s] = count > room;
-    work->gained[s] = work->dropped[s] = 0;
-    if (count > room) {
-        return;
-    }
-    for (i = 0; i < words; i++) {
-        uint64_t changed = now[i] ^ clean[i];
-        for (; changed; changed &= changed - 1u) {
-            const uint64_t low = changed & (0u - changed);
-            const uint16_t input = (uint16_t)(64u * i + hyst_popcount(low - 1u));
-            if (now[i] & low) {
-                *front++ = input;
-                work->gained[s]++;
-            } else {
-                *--back = input;
-                work->dropped[s]++;
-            }
+        uint64_t gain = now[i] & ~clean[i], loss = clean[i] & ~now[i];
+        gained += hyst_popcount(gain);
+        dropped += hyst_popcount(loss);
+        if (gained + dropped > room) {
+            break;
+        }
+        for (; gain; gain &= gain - 1u) {
+            *front++ = (uint16_t)(64u * i + hyst_popcount((gain - 1u) & ~gain));
+        }
+        for (; loss; loss &= loss - 1u) {
+            *--back = (uint16_t)(64u * i + hyst_popcount((loss - 1u) & ~loss));
         }
     }
+    work->whole[s] = i < words;
+    work->gained[s] = (uint16_t)gained;
+    work->dropped[s] = (uint16_t)dropped;
 }
 
 /* work->base = steps from wrong weights, by sample. */
@@ -161,62 +117,99 @@ static void count_steps(const hyst_chain_layer *p, const hyst_chain_layer *befor
     }
 }
 
-static void by_steps(const hyst_chain_layer *p, hyst_work *work, const hyst_work_layer *w,
-                     uint32_t first_sample, uint32_t here, uint64_t *out)
+/* Decides the chunk's moved outputs anew: their own limits on the steps just counted. A margin
+ * that was not saturated still tells the sum; the sums themselves are seldom in the cache. */
+static void decide_moved(const hyst_chain_layer *p, const hyst_work_layer *w, const uint32_t *range,
+                         const hyst_delta *q, const int16_t *sums, const int8_t *steps,
+                         uint64_t *bits)
 {
-    const uint32_t words = hyst_row_words(p->n);
-    hyst_delta q;
-    uint32_t first, s, i;
-    q.flips = p->flips;
-    for (first = 0; first < p->padded; first += HYST_CHUNK) {
-        q.table = w->table + (size_t)(first / HYST_CHUNK) * p->k * HYST_CHUNK;
-        q.width = p->padded - first < HYST_CHUNK ? p->padded - first : HYST_CHUNK;
-        for (s = 0; s < here; s++) {
-            if (work->whole[s]) {
-                continue;
+    uint32_t m, i;
+    for (m = range[0]; m < range[1]; m++) {
+        const uint32_t o = w->moved[m], at = o % HYST_CHUNK, shift = at % 64u;
+        uint64_t bit = 0;
+        for (i = 0; i < p->flips; i++) {
+            const int32_t margin = q->margin[i][at];
+            if (margin > -128 && margin < 127) {
+                bit ^= margin + steps[at] + w->shift[i * p->n + m] >= 0;
+            } else {
+                bit ^= sums[at] + steps[at] > w->below[i * p->padded + o];
             }
-            q.list = work->list + (size_t)s * HYST_LIST;
-            q.end = q.list + HYST_LIST;
-            q.plus = work->gained[s];
-            q.minus = work->dropped[s];
-            q.base = work->base + (size_t)s * p->padded + first;
-            for (i = 0; i < p->flips; i++) {
-                q.margin[i] = p->margin +
-                              ((size_t)(first_sample + s) * p->flips + i) * p->padded + first;
-                q.shift[i] = w->shift + (size_t)i * p->padded + first;
-            }
-            hyst_lanes_delta(&q, out + (size_t)s * words + first / 64u);
         }
+        bits[at / 64u] = (bits[at / 64u] & ~((uint64_t)1 << shift)) | bit << shift;
     }
 }
 
-/* Overwrites outputs that steps do not decide; applies the inversions. */
-static void finish(const hyst_chain_layer *p, const hyst_chain_faults *f, hyst_work *work,
-                   const hyst_work_layer *w, const uint64_t *in, uint32_t here, uint64_t *out)
+/* More steps than 8 bits hold: counted in parts, compared in 16 bits. */
+static void by_many_steps(const hyst_chain_layer *p, hyst_work *work, const hyst_work_layer *w,
+                          hyst_delta *q, uint32_t first, const int16_t *sums, uint64_t *to)
 {
-    const uint32_t words = hyst_row_words(p->n), in_words = hyst_row_words(p->k);
-    uint32_t s, i, h, j;
-    for (s = 0; s < here; s++) {
-        for (i = 0; i < words && !work->whole[s]; i++) {
-            uint64_t *word = out + (size_t)s * words + i;
-            *word = ((*word & w->keep[i]) | w->fixed[i]) ^ w->inv[i];
+    uint32_t gained = q->plus, dropped = q->minus, room = HYST_STEPS_MOST - w->most, i;
+    memset(work->total, 0, HYST_CHUNK * sizeof *work->total);
+    while (gained + dropped > 0u || q->base != work->none) {
+        q->plus = gained < room ? gained : room;
+        q->minus = dropped < room - q->plus ? dropped : room - q->plus;
+        hyst_lanes_delta(q, work->steps, to);
+        for (i = 0; i < q->width; i++) {
+            work->total[i] = (int16_t)(work->total[i] + work->steps[i]);
         }
+        q->list += q->plus;
+        q->end -= q->minus;
+        gained -= q->plus;
+        dropped -= q->minus;
+        q->base = work->none;
+        room = HYST_STEPS_MOST;
     }
-    for (h = 0; h < w->hard_count; h++) {
-        const uint32_t o = w->hard[h];
-        const uint64_t *row = w->row + (size_t)h * in_words;
+    memset(to, 0, q->width / 8u);
+    for (i = 0; i < p->flips; i++) {
+        hyst_lanes_above(sums, work->total, w->below + (size_t)i * p->padded + first, q->width, to);
+    }
+}
+
+/* One sample at one chunk. range: its moved outputs. */
+static void answer(const hyst_chain_layer *p, hyst_work *work, const hyst_work_layer *w,
+                   hyst_delta *q, const uint32_t *range, uint32_t first, size_t sample, uint32_t s,
+                   uint64_t *to)
+{
+    const int16_t *sums = (const int16_t *)p->sums + sample * p->padded + first;
+    uint32_t i;
+    q->list = work->list + (size_t)s * HYST_LIST;
+    q->end = q->list + HYST_LIST;
+    q->plus = work->gained[s];
+    q->minus = work->dropped[s];
+    q->base = w->most ? work->base + (size_t)s * p->padded + first : work->none;
+    for (i = 0; i < p->flips; i++) {
+        q->margin[i] = p->margin + (sample * p->flips + i) * p->padded + first;
+    }
+    if (q->plus + q->minus + w->most <= HYST_STEPS_MOST) {
+        hyst_lanes_delta(q, work->steps, to);
+        decide_moved(p, w, range, q, sums, work->steps, to);
+    } else {
+        by_many_steps(p, work, w, q, first, sums, to);
+    }
+    for (i = 0; i < q->width / 64u; i++) {
+        to[i] ^= w->inv[first / 64u + i];
+    }
+}
+
+static void by_steps(const hyst_chain_layer *p, hyst_work *work, const hyst_work_layer *w,
+                     uint32_t block, uint32_t here, uint64_t *out)
+{
+    const uint32_t words = hyst_row_words(p->n);
+    uint32_t first, s, range[2];
+    hyst_delta q;
+    q.flips = p->flips;
+    range[1] = 0;
+    for (first = 0; first < p->padded; first += HYST_CHUNK) {
+        range[0] = range[1];
+        while (range[1] < w->moved_count && w->moved[range[1]] < first + HYST_CHUNK) {
+            range[1]++;
+        }
+        q.table = w->table + (size_t)(first / HYST_CHUNK) * p->k * HYST_CHUNK;
+        q.width = p->padded - first < HYST_CHUNK ? p->padded - first : HYST_CHUNK;
         for (s = 0; s < here; s++) {
-            const uint64_t *x = in + (size_t)s * in_words;
-            int32_t sum = (int32_t)p->k;
-            uint64_t bit = 0;
-            for (i = 0; i < in_words; i++) {
-                sum -= 2 * (int32_t)hyst_popcount(x[i] ^ row[i]);
-            }
-            for (j = 0; j < p->flips; j++) {
-                bit ^= sum >= f->t[j * p->n + o];
-            }
             if (!work->whole[s]) {
-                out[(size_t)s * words + o / 64u] ^= bit << (o % 64u);
+                answer(p, work, w, &q, range, first, (size_t)block * HYST_BLOCK + s, s,
+                       out + (size_t)s * words + first / 64u);
             }
         }
     }
@@ -224,22 +217,27 @@ static void finish(const hyst_chain_layer *p, const hyst_chain_faults *f, hyst_w
 
 /* Chooses, by cost, the samples that the plain kernel answers; returns how many do not. */
 static uint32_t choose(const hyst_chain_layer *p, hyst_work *work, const hyst_work_layer *w,
-                       const uint64_t *in, const uint64_t *clean, uint32_t here)
+                       const uint64_t *in, const uint64_t *clean, uint32_t block, uint32_t here,
+                       uint64_t *out)
 {
+    const uint32_t out_words = hyst_row_words(p->n);
+    const uint64_t *by_sample = p->by_sample + (size_t)block * HYST_BLOCK * out_words;
     const uint32_t words = hyst_row_words(p->k), vectors = p->padded / 32u;
-    const uint64_t plain = (uint64_t)p->n * ((p->k + 255u) / 256u) * WORD_COST;
+    const uint64_t plain = (uint64_t)p->n * ((p->k + 255u) / 256u) * PLAIN_COST;
     const uint64_t worth = plain / vectors > SAMPLE_COST ? plain / vectors - SAMPLE_COST : 0u;
-    const uint64_t room = w->fits ? HYST_STEPS_MOST - w->most : 0u;
+    const uint32_t room = worth < HYST_LIST ? (uint32_t)worth : HYST_LIST;
     uint64_t steps = 0, saved = 0;
     uint32_t s, left = 0;
     for (s = 0; s < here; s++) {
-        list_changes(in + (size_t)s * words, clean + (size_t)s * words, words,
-                     (uint32_t)(worth < room ? worth : room), work, s);
-        if (!w->fits) {
-            work->whole[s] = 1;
+        list_changes(in + (size_t)s * words, clean + (size_t)s * words, words, room,
+                     work, s);
+        work->whole[s] |= w->most >= HYST_STEPS_MOST;
+        if (work->gained[s] + work->dropped[s] == 0u && !w->changed) {
+            memcpy(out + (size_t)s * out_words, by_sample + (size_t)s * out_words, out_words * 8u);
+            work->whole[s] = HYST_KEPT;
         } else if (!work->whole[s]) {
-            steps += (work->gained[s] + work->dropped[s] + SAMPLE_COST) * (uint64_t)vectors +
-                     w->hard_count * (uint64_t)words;
+            steps += (work->gained[s] + work->dropped[s] + SAMPLE_COST) * (uint64_t)vectors;
+            steps += (uint64_t)w->moved_count * p->flips * MOVE_COST;
             saved += plain;
             left++;
         }
@@ -248,11 +246,10 @@ static uint32_t choose(const hyst_chain_layer *p, hyst_work *work, const hyst_wo
         steps += (uint64_t)w->start[p->n] * (HYST_BLOCK / 32u) * VOTE_COST +
                  (uint64_t)p->padded * (HYST_BLOCK / 32u) * TURN_COST;
     }
-    if (steps >= saved) {
-        memset(work->whole, 1, here);
-        left = 0;
+    for (s = 0; s < here && steps >= saved; s++) {
+        work->whole[s] |= !work->whole[s];
     }
-    return left;
+    return steps >= saved ? 0u : left;
 }
 
 void hyst_later_block(const hyst_chain *c, uint32_t number, const hyst_chain_faults *f,
@@ -263,17 +260,14 @@ void hyst_later_block(const hyst_chain *c, uint32_t number, const hyst_chain_fau
     const uint32_t words = hyst_row_words(p->n), in_words = hyst_row_words(p->k);
     const uint32_t first = block * HYST_BLOCK, here = hyst_here(c, block);
     uint32_t s;
-    if (choose(p, work, w, in, before->by_sample + (size_t)first * in_words, here)) {
+    if (choose(p, work, w, in, before->by_sample + (size_t)first * in_words, block, here, out)) {
         if (w->most) {
             count_steps(p, before, f, work, w, block);
-        } else {
-            memset(work->base, 0, (size_t)p->padded * HYST_BLOCK);
         }
-        by_steps(p, work, w, first, here, out);
-        finish(p, f, work, w, in, here, out);
+        by_steps(p, work, w, block, here, out);
     }
     for (s = 0; s < here; s++) {
-        if (work->whole[s]) {
+        if (work->whole[s] == 1u) {
             hyst_xnor_dense((const hyst_xnor_dense_params *)(const void *)p->bits_params,
                             in + (size_t)s * in_words, f->w_bytes, f->t_bytes, f->inv_bytes,
                             out + (size_t)s * words, NULL, NULL, work->kernel);

@@ -110,16 +110,15 @@ static void keep_later(const hyst_chain_layer *p, uint32_t s, const int32_t *sum
     const int32_t odd = (int32_t)(p->k & 1u);
     uint32_t o, i;
     for (o = 0; o < p->n; o++) {
+        /* abs(sum) <= k <= 65533, so abs(h) < 2^15 */
+        const int32_t h = kept(p, sums[o], odd);
         uint32_t bit = p->inv[o];
+        ((int16_t *)p->sums)[(size_t)s * p->padded + o] = (int16_t)h;
         for (i = 0; i < p->flips; i++) {
-            const uint32_t at = i * p->n + o;
-            /* abs(h), abs(limit) <= 2^30 */
-            const int32_t m = (int32_t)(kept(p, sums[o], odd) - hyst_later_limit(p, p->t[at]));
-            p->low[at] = s == 0u || m < p->low[at] ? m : p->low[at];
-            p->high[at] = s == 0u || m > p->high[at] ? m : p->high[at];
+            const int32_t t = p->t[i * p->n + o];
             p->margin[((size_t)s * p->flips + i) * p->padded + o] =
-                (int8_t)(m < -128 ? -128 : m > 127 ? 127 : m);
-            bit ^= sums[o] >= p->t[at];
+                hyst_margin(h, hyst_later_limit(p, t));
+            bit ^= sums[o] >= t;
         }
         put_bit(p, s, o, bit);
     }

@@ -26,12 +26,10 @@ static void take_layer(arena *a, const hyst_chain_layer *p, int later, hyst_work
     if (later) {
         const uint64_t chunks = (p->padded + HYST_CHUNK - 1u) / HYST_CHUNK;
         w->table = (int8_t *)take(a, chunks * k * HYST_CHUNK);
-        w->shift = (int8_t *)take(a, (uint64_t)p->flips * p->padded);
         w->inv = (uint64_t *)take(a, words * 8u);
-        w->keep = (uint64_t *)take(a, words * 8u);
-        w->fixed = (uint64_t *)take(a, words * 8u);
-        w->hard = (uint32_t *)take(a, n * sizeof *w->hard);
-        w->row = (uint64_t *)take(a, (uint64_t)hyst_hard_most(p) * hyst_row_words(p->k) * 8u);
+        w->below = (int16_t *)take(a, (uint64_t)p->flips * p->padded * sizeof *w->below);
+        w->moved = (uint32_t *)take(a, n * sizeof *w->moved);
+        w->shift = (int32_t *)take(a, p->flips * n * sizeof *w->shift);
     }
 }
 
@@ -52,12 +50,15 @@ uint64_t hyst_work_carve(const hyst_chain *c, void *scratch, hyst_work *work)
         work->bits[i] = (uint64_t *)take(&a, widest / 8u * HYST_BLOCK);
     }
     work->diff = (uint64_t *)take(&a, 64u * HYST_BLOCK_WORDS * 8u);
+    work->steps = (int8_t *)take(&a, HYST_CHUNK);
+    work->total = (int16_t *)take(&a, HYST_CHUNK * sizeof *work->total);
     work->acc = (int16_t *)take(&a, HYST_BLOCK * sizeof *work->acc);
     work->wide = (int32_t *)take(&a, HYST_BLOCK * sizeof *work->wide);
     /* kernels write 32 sums at a time */
     work->scores = (int32_t *)take(&a, (scores + 32u) * sizeof *work->scores);
     work->head = (int32_t *)take(&a, (c->classes + 32u) * sizeof *work->head);
     work->base = (int8_t *)take(&a, widest * HYST_BLOCK);
+    work->none = (int8_t *)take(&a, HYST_CHUNK);
     work->rows = (int8_t *)take(&a, 16u * HYST_BLOCK);
     work->list = (uint16_t *)take(&a, HYST_LIST * HYST_BLOCK * sizeof *work->list);
     work->gained = (uint16_t *)take(&a, HYST_BLOCK * sizeof *work->gained);

@@ -7,10 +7,12 @@
 #include "lanes.h"
 
 /* Inputs a sample may have changed and still be answered by steps. */
-#define HYST_LIST 128u
+#define HYST_LIST 1024u
 
 /* How an output of the first layer is computed in this trial. */
 enum { HYST_SAME = 0, HYST_NARROW = 1, HYST_WIDE = 2 };
+
+enum { HYST_KEPT = 2 };
 
 /* One layer in one trial. */
 typedef struct hyst_work_layer {
@@ -18,44 +20,38 @@ typedef struct hyst_work_layer {
     uint32_t *plus;     /* (n) how many of them add */
     uint8_t *mode;      /* (n) HYST_SAME or how to compute it */
     uint32_t most;      /* wrong weights of the worst output */
-    uint32_t touched;   /* outputs with another constant */
     int8_t *table;      /* later: (chunks, k, CHUNK) present weights */
-    int8_t *shift;      /* later: (flips, padded) */
     uint64_t *inv;      /* later: (words) */
-    uint64_t *keep;     /* later: (words) 0 where fixed says the bit or hard computes it */
-    uint64_t *fixed;    /* later: (words) */
-    uint32_t *hard;     /* later: outputs that need their whole sum */
-    uint32_t hard_count;
-    uint64_t *row;      /* later: (hyst_hard_most, words(k)) their weights */
-    int32_t fits;       /* later: 0 when every sample needs the whole product */
+    int16_t *below;     /* later: (flips, padded) present limit - 1, saturated */
+    uint32_t *moved;    /* later: (n) outputs with other thresholds, ascending */
+    uint32_t moved_count;
+    int32_t *shift;     /* later: (flips, n) clean limit - present one, by moved output */
+    uint32_t changed;   /* later: 1 when any constant is another */
 } hyst_work_layer;
 
 typedef struct hyst_work {
     hyst_work_layer layer[HYST_CHAIN_LAYERS];
     uint64_t *bits[2];  /* (BLOCK, words) present outputs of a block, in turns */
     uint64_t *diff;     /* (64, BLOCK_WORDS) changed outputs of the first layer */
+    int8_t *steps;      /* (CHUNK) of one sample */
+    int16_t *total;     /* (CHUNK) of one sample */
     int16_t *acc;       /* (BLOCK) */
     int32_t *wide;      /* (BLOCK) */
     int32_t *scores;    /* the larger of n and scores; then classes */
     int32_t *head;      /* (classes) */
     int8_t *base;       /* (BLOCK, padded) steps from wrong weights */
+    int8_t *none;       /* (CHUNK) zeros */
     int8_t *rows;       /* (16, BLOCK) */
     uint16_t *list;     /* (BLOCK, LIST) changed inputs */
     uint16_t *gained;   /* (BLOCK) */
     uint16_t *dropped;  /* (BLOCK) */
-    uint8_t *whole;     /* (BLOCK) 1: the plain kernel answers */
+    uint8_t *whole;     /* (BLOCK) 1: the plain kernel answers; HYST_KEPT: nothing changed */
     void *kernel;
 } hyst_work;
 
 static inline uint32_t hyst_row_words(uint32_t bits)
 {
     return (bits + 63u) / 64u;
-}
-
-/* With more such outputs the plain kernel answers. */
-static inline uint32_t hyst_hard_most(const hyst_chain_layer *p)
-{
-    return (p->n + 7u) / 8u;
 }
 
 static inline uint32_t hyst_weight(const hyst_chain_layer *p, uint64_t cell)
@@ -74,6 +70,13 @@ static inline int64_t hyst_limit_of(const hyst_chain_layer *p, int32_t t)
 static inline int64_t hyst_later_limit(const hyst_chain_layer *p, int32_t t)
 {
     return hyst_limit_of(p, t) - (int64_t)((uint32_t)t & p->k & 1u);
+}
+
+/* Sum minus limit, saturated: added to at most HYST_STEPS_MOST steps it has the right sign. */
+static inline int8_t hyst_margin(int32_t h, int64_t limit)
+{
+    const int64_t m = h - limit;
+    return (int8_t)(m < -128 ? -128 : m > 127 ? 127 : m);
 }
 
 /* Carves the work out of scratch (NULL: only counts); returns the bytes. */

@@ -37,7 +37,7 @@ def kept_bytes(chain: Chain, samples: int) -> int:
     width = 2 if first.dtype == "i16" else 1
     total = 4 * first.n + 2 + (first.k * width if first.weights else 0) + first.n // 4
     for layer in chain.hidden[1:]:
-        total += layer.op.flips * _padded(layer.n) + layer.n // 4
+        total += (layer.op.flips + 2) * _padded(layer.n) + layer.n // 4
     return padded * total
 
 
@@ -72,6 +72,8 @@ class IncrementalEvaluator:
         self._free: list[Bytes] = []
         self._lock = threading.Lock()
         self._prepare()
+        clean = self.classes({})
+        self._struct.set("clean", clean.astype(np.int32))
 
     def classes(self, wrong: Faults) -> Classes:
         """Return the class of every sample (n,) on a chip with these wrong cells."""
@@ -88,6 +90,8 @@ class IncrementalEvaluator:
         trial = Struct("hyst_chain_trial", w_bytes=_at(chain.last_weights, images))
         trial.pointer.layer = faults
         names = ("m_bytes", "d_bytes", "breaks_bytes")
+        read = (chain.last_weights, *chain.head_sections)
+        trial.set("same_head", int(not any(section.name in wrong for section in read)))
         for name, section in zip(names, chain.head_sections, strict=False):
             trial.set(name, _at(section, images))
         result = np.empty(self._samples, dtype=np.int32)
@@ -192,8 +196,7 @@ def _set_results(layer: Hidden, struct: Struct, blocks: int, first: bool) -> Non
     struct.set("by_sample", zeros((blocks * BLOCK, words), np.uint64))
     if not first:
         flips = layer.op.flips
-        struct.set("low", np.zeros((flips, layer.n), np.int32))
-        struct.set("high", np.zeros((flips, layer.n), np.int32))
+        struct.set("sums", zeros((blocks * BLOCK, _padded(layer.n)), np.int16))
         margin = zeros((blocks * BLOCK, flips, _padded(layer.n)), np.int8)
         margin.fill(-128)
         struct.set("margin", margin)

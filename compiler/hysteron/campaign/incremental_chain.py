@@ -23,7 +23,7 @@ from hysteron.ops.kernel.xnor_dense import XnorDense
 #: As in runtime_c/emulation: samples handled together, hidden layers, inputs of a later one.
 BLOCK: Final = 256
 MOST_LAYERS: Final = 16
-MOST_INPUTS: Final = 65535
+MOST_INPUTS: Final = 65533
 
 _ENCODINGS: Final = {"rows", "sliced", "plain", "bits"}
 
