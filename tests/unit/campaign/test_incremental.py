@@ -100,7 +100,9 @@ def batch(program: Program, count: int, seed: int = 1) -> dict[str, Array]:
     if type_.dtype == "b1":
         return {name: rng.choice(np.array([-1, 1], np.int8), (count, *type_.shape))}
     drawn = rng.integers(low, high + 1, (count, *type_.shape))
-    drawn[0], drawn[-1] = low, high
+    if seed % 3 == 0:  # small values: sums that fit 16 bits whatever the type
+        drawn = drawn // (high // 40)
+    drawn[0], drawn[-1] = drawn.min(), drawn.max()
     return {name: drawn.astype(NUMPY[type_.dtype])}
 
 
@@ -208,11 +210,15 @@ def test_a_threshold_bit_in_a_later_layer_is_followed_in_every_way() -> None:
             assert np.array_equal(engine.classes(wrong), interpreted(program, inputs, wrong))
 
 
-def _aligned_weights(inputs: int, hidden: int, flips: int, **options: Any) -> Program:
-    """Return a chain whose weights are all +1, so that sums are as large as they get."""
+def _aligned_weights(sizes: tuple[int, int, int], flips: int, **options: Any) -> Program:
+    """Return a chain whose weights are all +1, so that sums are as large as they get.
+
+    Many classes: the largest of them tells nearly every change of a bit.
+    """
+    inputs, first, second = sizes
     build = Chains(0, TensorType("u8", (inputs,)))
     x = "v0"
-    for n, op in ((hidden, "int_dense"), (hidden, "xnor_dense")):
+    for n, op in ((first, "int_dense"), (second, "xnor_dense")):
         k = build.types[x].size
         steps = [build.const("i32", 1, flips, n), build.const("b1", 1, n)]
         spread = 120 * k if op == "int_dense" else k
@@ -220,7 +226,7 @@ def _aligned_weights(inputs: int, hidden: int, flips: int, **options: Any) -> Pr
         weights = build.const("b1", n, k)
         build.consts[weights][:] = 1
         (x,) = build.add(op, x, weights, *steps, out="b1", flips=flips)
-    return build.finished(x, 7, 0, **options)
+    return build.finished(x, 300, 0, **options)
 
 
 def _shades(program: Program, count: int) -> dict[str, Array]:
@@ -232,17 +238,22 @@ def _shades(program: Program, count: int) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("isa", _ISAS)
-@pytest.mark.parametrize(("inputs", "wide"), [(450, 0), (600, 1)])
+@pytest.mark.parametrize(
+    ("sizes", "wide"), [((450, 700, 200), 0), ((600, 700, 70), 1), ((64, 2000, 40), 0)]
+)
 @pytest.mark.parametrize("flips", [1, 2])
-def test_the_largest_sums_stay_exact(inputs: int, wide: int, flips: int, isa: str) -> None:
-    # Kept sums near 2^15 and above, margins far outside 8 bits, hundreds of changed inputs.
-    program = _aligned_weights(inputs, 700, flips, isa=isa)
-    samples = _shades(program, 61)
+def test_the_largest_sums_stay_exact(
+    sizes: tuple[int, int, int], wide: int, flips: int, isa: str
+) -> None:
+    # Kept sums near 2^15 and above, margins far outside 8 bits, hundreds of changed inputs,
+    # hundreds of wrong weights in one output.
+    program = _aligned_weights(sizes, flips, isa=isa)
+    samples = _shades(program, 250)
     engine = IncrementalEvaluator(program, samples)
     assert engine._layers[0].pointer.wide == wide
     for roles in (("weights",), ("thresholds",), _ROLES):
         draw = drawn(program, roles)
-        for rate in (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.4):
+        for rate in (1e-3, 0.01, 0.03, 0.1, 0.4):
             wrong = draw.below(rate)
             assert np.array_equal(engine.classes(wrong), interpreted(program, samples, wrong))
 
