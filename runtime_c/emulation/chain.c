@@ -77,9 +77,12 @@ void hyst_chain_classes(const hyst_chain *c, const hyst_chain_trial *trial, void
         for (s = 0; s < hyst_here(c, block); s++) {
             const size_t sample = (size_t)block * HYST_BLOCK + s;
             const uint64_t *row = bits + (size_t)s * words;
-            const int known = c->clean && trial->same_head &&
+            const int known = c->clean && trial->same_head && !trial->sums &&
                               memcmp(row, last->by_sample + sample * words, words * 8u) == 0;
             classes[sample] = known ? c->clean[sample] : class_of(c, trial, &work, row);
+            if (trial->sums) {
+                memcpy(trial->sums + sample * c->scores, work.scores, c->scores * sizeof(int32_t));
+            }
         }
     }
     for (i = 1; i < c->layers; i++) {

@@ -75,6 +75,7 @@ typedef struct hyst_chain_trial {
     const void *d_bytes;
     const void *breaks_bytes;
     int32_t same_head;   /* 1: last layer and head hold what they should */
+    int32_t *sums;       /* (samples, scores) sums of the last layer of every sample, or NULL */
 } hyst_chain_trial;
 
 /* Bytes of scratch for one thread. */

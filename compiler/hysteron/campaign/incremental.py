@@ -77,6 +77,15 @@ class IncrementalEvaluator:
 
     def classes(self, wrong: Faults) -> Classes:
         """Return the class of every sample (n,) on a chip with these wrong cells."""
+        return self._run(wrong, None)
+
+    def sums(self, wrong: Faults) -> npt.NDArray[np.int32]:
+        """Return the last layer's sums of every sample (n, sums): what the head reads."""
+        result = np.empty((self._samples, self._chain.scores), dtype=np.int32)
+        self._run(wrong, result)
+        return result
+
+    def _run(self, wrong: Faults, sums: npt.NDArray[np.int32] | None) -> Classes:
         images = self._images
         if wrong:
             corrupted = apply(self._program.layout, self._program.images, wrong)
@@ -89,6 +98,8 @@ class IncrementalEvaluator:
         chain = self._chain
         trial = Struct("hyst_chain_trial", w_bytes=_at(chain.last_weights, images))
         trial.pointer.layer = faults
+        if sums is not None:
+            trial.set("sums", sums)
         names = ("m_bytes", "d_bytes", "breaks_bytes")
         read = (chain.last_weights, *chain.head_sections)
         trial.set("same_head", int(not any(section.name in wrong for section in read)))
