@@ -235,6 +235,7 @@ def _aligned_weights(sizes: tuple[int, int, int], flips: int, **options: Any) ->
         build.consts[steps[0]] = build.rng.integers(0, spread, (1, flips, n)).astype(np.int32)
         weights = build.const("b1", n, k)
         build.consts[weights][:] = 1
+        build.consts[steps[1]][:] = -1  # nothing inverted: changes have one direction
         (x,) = build.add(op, x, weights, *steps, out="b1", flips=flips)
     return build.finished(x, 300, 0, **options)
 
