@@ -36,9 +36,9 @@ void hyst_draw(const hyst_stream *stream, uint64_t count, uint64_t *out);
 
 /* List the wrong cells of the marginal engine, in ascending order; return how many.
  *
- * stored[i] is 0 or 1 and selects the limit. The depth of a cell is its draw u where 1 is
- * stored (errors downwards take the low end) and 2^64-1-u where 0 is. cell and depth hold
- * count elements. */
+ * Bit i % 8 of stored[i / 8] is what cell i holds; it selects the limit. The depth of a cell
+ * is its draw u where 1 is stored (errors downwards take the low end) and 2^64-1-u where 0
+ * is. cell and depth hold count elements. */
 uint64_t hyst_marginal(const hyst_stream *stream, const uint8_t *stored, uint64_t count,
                        const hyst_limit limit[2], int64_t *cell, uint64_t *depth);
 /* cffi:end */

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hysteron.campaign.decoded import DecodedEvaluator, plain_program
+from hysteron.campaign.incremental import IncrementalEvaluator, supports
 from hysteron.chips.draw import Faults, apply
 from hysteron.host.bridge import Net
 from hysteron.image.program import Program
@@ -40,7 +41,9 @@ class NetEvaluator:
 
 def evaluator_for(program: Program, inputs: Mapping[str, Array]) -> Evaluator:
     """Return the fastest evaluator of a program; all give the same classes."""
+    samples = len(next(iter(inputs.values()), ()))
     if program.layout.protected:
-        plain = evaluator_for(plain_program(program), inputs)
-        return DecodedEvaluator(program, plain, len(next(iter(inputs.values()))))
+        return DecodedEvaluator(program, evaluator_for(plain_program(program), inputs), samples)
+    if supports(program, samples):
+        return IncrementalEvaluator(program, inputs)
     return NetEvaluator(program, inputs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -113,16 +113,32 @@ def paired_drop(
     if chips.ndim != 2 or golden.shape != chips.shape[1:] or chips.size == 0:
         got = f"{golden.shape} and {chips.shape}"
         raise InputError("golden and chip results do not fit", got=got)
-    lost = golden[None, :].astype(np.float32) - chips.astype(np.float32)
+    count, samples = chips.shape
+    # A sample that every chip answers like the error-free image adds nothing in any round.
+    moved = np.flatnonzero((chips != golden).any(axis=0))
+    lost = golden[moved].astype(np.float32) - chips[:, moved].astype(np.float32)
     rng = np.random.default_rng(seed)
-    count, samples = lost.shape
-    means = np.empty(rounds)
-    for number in range(rounds):
-        chip = rng.multinomial(count, np.full(count, 1 / count)).astype(np.float32)
-        sample = rng.multinomial(samples, np.full(samples, 1 / samples)).astype(np.float32)
-        means[number] = chip @ (lost @ sample) / (count * samples)
+    totals = np.zeros(rounds)
+    for start in range(0, rounds, _ROUNDS):
+        size = min(_ROUNDS, rounds - start)
+        # Sums of at most ``count`` ones are exact in float32 up to 2^24 chips.
+        by_sample = _resampled(rng, size, count).astype(np.float32) @ lost
+        weights = _resampled(rng, size, samples)[:, moved]
+        totals[start : start + size] = np.einsum("rs,rs->r", by_sample, weights, dtype=np.float64)
+    means = totals / (count * samples)
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Drop(float(lost.mean()), float(low), float(high))
+    return Drop(float(lost.sum(dtype=np.float64) / (count * samples)), float(low), float(high))
+
+
+#: Bootstrap rounds computed together: few enough for 10,000 samples to stay in a few MB.
+_ROUNDS: Final = 64
+
+
+def _resampled(rng: np.random.Generator, rounds: int, size: int) -> npt.NDArray[np.int64]:
+    """Return how often each of ``size`` things is drawn in ``size`` draws, (rounds, size)."""
+    drawn = rng.integers(size, size=(rounds, size))
+    drawn += size * np.arange(rounds)[:, None]
+    return np.bincount(drawn.ravel(), minlength=rounds * size).reshape(rounds, size)
 
 
 def mcnemar(golden: Correct, other: Correct) -> float:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
 from hysteron.chips import native
-from hysteron.chips.philox import Stream, below, threshold
+from hysteron.chips.philox import Stream, Words, below, threshold
 from hysteron.errors import InputError
 from hysteron.image.layout import ImageLayout, Images, Section, check_images, section_bytes
 from hysteron.memory.channel import Channel
@@ -48,6 +49,13 @@ def stored_bits(section: Section, images: Mapping[str, bytes]) -> Bits:
     return bits.reshape(1, -1).astype(np.uint8)
 
 
+@lru_cache(maxsize=256)
+def _packed_bits(section: Section, region: bytes) -> tuple[Bits, ...]:
+    """Return the stored bits of each plane, packed: the same for every chip of an image."""
+    bits = stored_bits(section, {section.region: region})
+    return tuple(np.packbits(plane, bitorder="little") for plane in bits)
+
+
 def faults(
     layout: ImageLayout,
     images: Mapping[str, bytes],
@@ -66,28 +74,42 @@ def faults(
     found: dict[str, SectionFaults] = {}
     for name, channel in channels.items():
         section = layout.section(name)
-        bits = stored_bits(section, images)
         stream = Stream(seed, chip, name)
         if channel.levels == 2:
-            flips = _binary(bits, channel, stream)
+            down, up = threshold(channel.p10), threshold(channel.p01)
+            planes = _drawn(section, images[section.region], stream, down, up)
+            wrong = _joined([cell for cell, _ in planes])
         elif channel.levels == 3 and section.type.dtype == "t2":
-            flips = _ternary(bits, channel, stream)
+            flips = _ternary(stored_bits(section, images), channel, stream)
+            cell = np.flatnonzero(flips).astype(np.int64)
+            wrong = SectionFaults(cell, flips[cell])
         else:
             got = f"{channel.levels} levels for {section.type}"
             raise InputError("error channel does not fit the section", where=name, got=got)
-        cell = np.flatnonzero(flips)
-        if cell.size:
-            found[name] = SectionFaults(cell.astype(np.int64), flips[cell])
+        if wrong.cell.size:
+            found[name] = wrong
     return found
 
 
-def _binary(bits: Bits, channel: Channel, stream: Stream) -> Bits:
-    down, up = threshold(channel.p10), threshold(channel.p01)
-    flips = np.zeros(bits.shape[1], dtype=np.uint8)
-    for plane, stored in enumerate(bits):
-        cell, _ = native.marginal(stream, stored, down, up, plane)
-        flips[cell] |= np.uint8(1 << plane)
-    return flips
+def _drawn(
+    section: Section, region: bytes, stream: Stream, down: int, up: int
+) -> list[tuple[Cells, Words]]:
+    """Return (cell, depth) of the wrong bits of each plane, cells ascending."""
+    return [
+        native.marginal_packed(stream, packed, section.cells.count, down, up, plane)
+        for plane, packed in enumerate(_packed_bits(section, region))
+    ]
+
+
+def _joined(planes: list[Cells]) -> SectionFaults:
+    """Return the cells that are wrong in any plane, each once."""
+    if len(planes) == 1:
+        return SectionFaults(planes[0], np.ones(planes[0].size, dtype=np.uint8))
+    cell = np.unique(np.concatenate(planes))
+    flips = np.zeros(cell.size, dtype=np.uint8)
+    for plane, wrong in enumerate(planes):
+        flips[np.searchsorted(cell, wrong)] |= np.uint8(1 << plane)
+    return SectionFaults(cell, flips)
 
 
 _CODES = np.array([2, 0, 1], dtype=np.uint8)  # planes of the levels -1, 0, +1
@@ -155,19 +177,13 @@ class NestedDraw:
         chip: int,
     ) -> None:
         """Draw every cell of ``sections`` at the rate ``largest``."""
+        check_images(layout, images)
         self.largest = largest
-        self._drawn = {}
         limit = threshold(Channel.symmetric(largest).p01)
+        self._drawn = {}
         for name in sections:
-            bits = stored_bits(layout.section(name), images)
-            stream = Stream(seed, chip, name)
-            parts = []
-            for plane, stored in enumerate(bits):
-                cell, depth = native.marginal(stream, stored, limit, limit, plane)
-                parts.append((depth, cell, np.full(cell.size, 1 << plane, dtype=np.uint8)))
-            depth, cell, planes = (np.concatenate(column) for column in zip(*parts, strict=True))
-            order = np.argsort(depth, kind="stable")
-            self._drawn[name] = (depth[order], cell[order], planes[order])
+            section, stream = layout.section(name), Stream(seed, chip, name)
+            self._drawn[name] = _drawn(section, images[section.region], stream, limit, limit)
 
     def below(self, rate: float) -> Faults:
         """Return the faults at a rate up to ``largest``: the same as ``faults`` draws there."""
@@ -175,12 +191,8 @@ class NestedDraw:
             raise InputError("rate out of the drawn range", got=str(rate), wanted=str(self.largest))
         found: dict[str, SectionFaults] = {}
         limit = threshold(Channel.symmetric(rate).p01)
-        for name, (depth, cell, planes) in self._drawn.items():
-            end = len(depth) if limit >= 1 << 64 else int(np.searchsorted(depth, np.uint64(limit)))
-            if end:
-                # A ternary cell may be listed once per plane: join the entries.
-                cells, where = np.unique(cell[:end], return_inverse=True)
-                joined = np.zeros(cells.size, dtype=np.uint8)
-                np.bitwise_or.at(joined, where, planes[:end])
-                found[name] = SectionFaults(cells.astype(np.int64), joined)
+        for name, planes in self._drawn.items():
+            wrong = _joined([cell[below(depth, limit)] for cell, depth in planes])
+            if wrong.cell.size:
+                found[name] = wrong
         return found

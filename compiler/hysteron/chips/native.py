@@ -23,9 +23,13 @@ _BLOCK: Final = re.compile(r"/\* cffi:begin \*/(.*?)/\* cffi:end \*/", re.DOTALL
 
 
 def sources() -> dict[str, bytes]:
-    """Return path -> content of the C sources."""
+    """Return path -> content of the C sources for this machine."""
     folder = asset_dir("runtime_c") / "emulation"
-    return {name: (folder / name).read_bytes() for name in ("draws.c", "draws.h")}
+    suffixes = (*load_target("host").isa.kernel_suffixes, "portable")
+    found = (f"marginal_{suffix}.c" for suffix in suffixes)
+    marginal = next(name for name in found if (folder / name).is_file())
+    names = ("draws.c", "draws.h", "philox.h", marginal)
+    return {name: (folder / name).read_bytes() for name in names}
 
 
 def _library() -> Any:
@@ -67,16 +71,25 @@ def marginal(
     is the draw counted from the end where the cell's errors lie, so a cell is wrong
     at every threshold above its depth.
     """
-    library, count = _library(), stored.size
-    bits = np.ascontiguousarray(stored)
-    if count and bits.max() > 1:
+    if stored.size and stored.max() > 1:
         raise InternalError("stored bits are not 0 and 1", where=stream.section)
+    packed = np.packbits(stored, bitorder="little")
+    return marginal_packed(stream, packed, stored.size, down, up, event)
+
+
+def marginal_packed(
+    stream: Stream, packed: npt.NDArray[np.uint8], count: int, down: int, up: int, event: int = 0
+) -> tuple[npt.NDArray[np.int64], Words]:
+    """Return what ``marginal`` does for ``count`` stored bits, cell c at bit c%8 of byte c//8."""
+    library = _library()
+    if packed.size * 8 < count:
+        raise InternalError("fewer stored bits than cells", where=stream.section)
     # Only the pages that wrong cells fill are ever touched.
     cell, depth = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.uint64)
     limits = [{"last": max(limit - 1, 0), "some": int(limit > 0)} for limit in (up, down)]
     found = library.hyst_marginal(
         _stream(stream, count, "marginal", event),
-        _FFI.from_buffer("uint8_t[]", bits),
+        _FFI.from_buffer("uint8_t[]", packed),
         count,
         _FFI.new("hyst_limit[2]", limits),
         _FFI.from_buffer("int64_t[]", cell, require_writable=True),

@@ -91,6 +91,24 @@ def test_a_paired_drop_covers_the_true_drop_and_beats_unpaired_noise() -> None:
     assert drop.ci_high - drop.ci_low < unpaired / 3
 
 
+def test_a_paired_drop_is_the_two_way_bootstrap_written_out() -> None:
+    # Chips and samples drawn anew, one by one: the same estimator as the products of counts.
+    rng = np.random.default_rng(5)
+    golden = rng.random(300) < 0.9
+    chips = golden[None, :] ^ (rng.random((12, 300)) < rng.uniform(0, 0.1, (12, 1)))
+    lost = golden.astype(float) - chips
+    means = [
+        lost[rng.integers(12, size=12)][:, rng.integers(300, size=300)].mean() for _ in range(4000)
+    ]
+    drop = paired_drop(golden, chips, 1, 4000)
+    assert drop.mean == pytest.approx(lost.mean(), abs=1e-12)
+    spread = np.std(means)
+    for found, wanted in zip(
+        (drop.ci_low, drop.ci_high), np.quantile(means, [0.025, 0.975]), strict=True
+    ):
+        assert abs(found - wanted) < 0.2 * spread
+
+
 def test_no_change_is_no_drop() -> None:
     golden = np.array([True, False, True])
     drop = paired_drop(golden, np.stack([golden, golden]), 0, 50)

@@ -24,7 +24,7 @@ _STREAMS = st.builds(
 )
 # 0, 1 and the smallest and largest in between, besides ordinary ones.
 _RATES = st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0, 2.0**-64, 1.0 - 2.0**-53, 1e-12]))
-_SIZES = st.one_of(st.integers(0, 5), st.integers(510, 514), st.integers(0, 3000))
+_SIZES = st.one_of(st.integers(0, 50), st.integers(510, 514), st.integers(0, 3000))
 
 
 @given(st.tuples(_WORD, _WORD, _WORD, _WORD), st.tuples(_WORD, _WORD))
