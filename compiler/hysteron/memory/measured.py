@@ -17,8 +17,9 @@ from typing import Self
 
 from hysteron.errors import InputError
 from hysteron.memory.channel import Channel
+from hysteron.memory.condition import Condition
 from hysteron.memory.schema import MeasuredFile, described, unit_of
-from hysteron.memory.technology import Condition, Technology
+from hysteron.memory.technology import Technology
 
 _RATES = ("p01", "p10")
 _Point = tuple[float, ...]

@@ -59,7 +59,7 @@ def test_no_shipped_energy_claims_joules(name: str) -> None:
 def test_ideal_memory_never_errs() -> None:
     for levels in (2, 3, 4):
         assert load_technology("ideal").channel(levels).error_rate() == 0.0
-    with pytest.raises(InputError, match=r"unknown condition x.*none"):
+    with pytest.raises(InputError, match=r"unknown condition x.*stuck_at_rate"):
         load_technology("ideal").channel(2, {"x": 1.0})
 
 
