@@ -78,6 +78,11 @@ class DomainWall(Technology):
         count = self.data.levels.bit_length() - 1
         return count if 1 << count == self.data.levels else 0
 
+    @property
+    def bit_levels(self) -> int:
+        """Number of levels of the cell that bits are stored in."""
+        return self.data.levels if self.bits_per_cell > 1 else 2
+
     def bit_channels(self, conditions: Mapping[str, float] | None = None) -> tuple[Channel, ...]:
         """Return the channel of each Gray-coded bit, most significant first.
 

@@ -128,9 +128,7 @@ class StMram(Technology):
         reads = [values["reads"] * (part / hours if scrubs else 1.0) for part in (spent, rest)]
         start = macrospin.two_state(*law.escapes(relative, 0.0, True))
         between, last = (
-            macrospin.two_state(*law.escapes(relative, part, False))
-            @ self._disturb(law, relative, n)
-            for part, n in zip((spent, rest), reads, strict=True)
+            _kept(law, relative, part, n) for part, n in zip((spent, rest), reads, strict=True)
         )
         old = _OLD_IS_0[self.option("previous")]
         total = np.zeros((2, 2))

@@ -91,6 +91,11 @@ class Technology(ABC):
         """
         return ""
 
+    @property
+    def bit_levels(self) -> int:
+        """Number of levels of the cell that bits are stored in."""
+        return 2
+
     def storage_hours(self, values: Mapping[str, float]) -> float:
         """Return the time between write and read."""
         return 0.0

@@ -14,7 +14,6 @@ from scipy.linalg import expm
 
 from hysteron.errors import InputError, UnsupportedError
 from hysteron.memory.gray import gray_bits, gray_level
-
 from hysteron.memory.load import load_technology
 from hysteron.memory.numerics import tail
 

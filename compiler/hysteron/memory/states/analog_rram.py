@@ -50,4 +50,4 @@ class PairCells(Cells):
     def read(self, noise: Vector | float = 0.0, where: Where = EVERYWHERE) -> Levels:
         """Compare the difference with the thresholds."""
         seen = self._difference[where] + pick(self._offset, where) + noise
-        return np.searchsorted(self._readout.thresholds, seen, side="left").astype(np.int8)
+        return np.asarray(np.searchsorted(self._readout.thresholds, seen), dtype=np.int8)

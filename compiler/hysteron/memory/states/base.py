@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -35,15 +35,16 @@ class Draws(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Site:
-    """Where cells sit: their draws, the z of their sense amplifier, the z of their die.
+    """Where cells sit: their draws, the deviates of their sense amplifier and their die.
 
-    ``old`` holds the levels before the first write, None where they are drawn.
+    Deviates are standard normal. ``old`` holds the levels before the first write, None where
+    they are drawn.
     """
 
     count: int
     draws: Draws
     column: Vector | float
-    die: float
+    die: Vector | float
     old: Levels | None = None
 
 
@@ -78,6 +79,9 @@ class Cells(ABC):
         return good
 
 
-def pick(values: Any, where: Where) -> Any:
+def pick(values: Vector | float, where: Where) -> Vector | float:
     """Return the entries of an array, or a scalar as it is."""
-    return values[..., where] if isinstance(values, np.ndarray) else values
+    if isinstance(values, np.ndarray):
+        chosen: Vector = values[..., where]
+        return chosen
+    return values

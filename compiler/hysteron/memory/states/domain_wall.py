@@ -128,4 +128,4 @@ class WallCells(Cells):
         """Sense the position, in units of the pitch."""
         offset = self.values["column_offset_sigma"] * pick(self.site.column, where)
         seen = self._wall[where] + offset + noise
-        return np.searchsorted(self._amplifier.thresholds, seen, side="left").astype(np.int8)
+        return np.asarray(np.searchsorted(self._amplifier.thresholds, seen), dtype=np.int8)

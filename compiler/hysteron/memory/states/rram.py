@@ -97,10 +97,10 @@ class RramCells(Cells):
         ln_r = ln_r[:, where]
         offset = pick(self._offset, where) + noise
         if self._kind == "1t1r":
-            return (ln_r[0] - offset < self._reference).astype(np.int8)
+            return np.asarray(ln_r[0] - offset < self._reference, dtype=np.int8)
         higher = ln_r[1] - ln_r[0] + offset > 0
         if self._kind == "2t2r":
-            return higher.astype(np.int8)
+            return np.asarray(higher, dtype=np.int8)
         zero = (ln_r > self._reference).all(axis=0)
         return np.where(zero, 1, np.where(higher, 2, 0)).astype(np.int8)
 

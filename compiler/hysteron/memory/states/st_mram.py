@@ -51,7 +51,7 @@ class Law:
         relative = np.outer(1 + die * shift, 1 + sigma * z).reshape(-1)
         return relative, np.outer(shares, weights).reshape(-1)
 
-    def relative(self, cell: Vector, die: float) -> Vector:
+    def relative(self, cell: Vector, die: Vector | float) -> Vector:
         """Return the relative barriers of cells and a chip with these standard deviates."""
         sigma = self.values["delta_sigma_percent"] / 100
         return (1 + self.values["die_sigma"] * die) * (1 + sigma * cell)
@@ -212,7 +212,7 @@ class StMramCells(Cells):
         bit = self._bits()[where]
         step = np.array(self._amplifier.steps)[bit]
         offset = self.values["column_offset_sigma"] * pick(self.site.column, where)
-        return (step + offset + noise > 0).astype(np.int8)
+        return np.asarray(step + offset + noise > 0, dtype=np.int8)
 
     def _bits(self) -> Levels:
         if self._bit is None:
