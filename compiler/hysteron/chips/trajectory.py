@@ -150,6 +150,7 @@ def lived(part: Part, levels: int, stored: Levels, site: Site) -> Cells:
     technology, values = part.technology, part.values
     cells = technology.cells(levels, values, site)
     hours, every = technology.storage_hours(values), values.get("scrub_interval_hours", 0.0)
+    every = every if technology.scrub_matters(values) else 0.0
     scrubs, rest = intervals(hours, every, technology.name)
     reads = values.get("reads", 0.0)
     _program(cells, stored, part, site.draws, 0)

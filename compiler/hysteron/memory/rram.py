@@ -277,7 +277,7 @@ class TernaryRram(Rram):
         offset = math.hypot(now.offset, values["column_offset_sigma"], values["sense_noise"])
         fresh = self._fresh(values)
         step = values["die_sigma"] * (fresh.high - fresh.low)
-        shifts, weights = spread_nodes(step)
+        shifts, weights = spread_nodes(step, 2)
         mean = np.zeros((3, 3))
         for shift, weight in zip(step * shifts, weights, strict=True):
             high = now.high + float(shift)

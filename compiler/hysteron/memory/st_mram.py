@@ -122,7 +122,7 @@ class StMram(Technology):
         relative, weights = law.nodes()
         hours = self.storage_hours(values)
         scrubs, rest = array.intervals(hours, values["scrub_interval_hours"], self.name)
-        if amplifier.perfect:  # what is read is what is there: a rewrite changes nothing
+        if not self.scrub_matters(values):
             scrubs, rest = 0, hours
         spent = (hours - rest) / max(scrubs, 1)
         reads = [values["reads"] * (part / hours if scrubs else 1.0) for part in (spent, rest)]
@@ -142,6 +142,10 @@ class StMram(Technology):
             chain = scrubbed(first @ start, between, last, seen, rewrite, scrubs)
             total += share * np.tensordot(weights, chain, 1)
         return to_channel(total)
+
+    def scrub_matters(self, values: Mapping[str, float]) -> bool:
+        """Return whether a bit can be misread: writing the bit that is there changes nothing."""
+        return not self._amplifier(values).perfect
 
     def _amplifier(self, values: Mapping[str, float]) -> Amplifier:
         half = math.log1p(self.data.tunnel_magnetoresistance_percent.value / 100) / 2

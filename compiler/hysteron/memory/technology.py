@@ -91,6 +91,10 @@ class Technology(ABC):
         """
         return ""
 
+    def scrub_matters(self, values: Mapping[str, float]) -> bool:
+        """Return False where rewriting what is read can change nothing."""
+        return True
+
     @property
     def bit_levels(self) -> int:
         """Number of levels of the cell that bits are stored in."""

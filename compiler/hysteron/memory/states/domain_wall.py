@@ -39,7 +39,7 @@ class WallLaw:
         """Return relative barriers and weights: spread over cells, then over chips."""
         sigma, die = self.values["delta_sigma_percent"] / 100, self.values["die_sigma"]
         z, weights = spread_nodes(sigma)
-        shift, shares = spread_nodes(die)
+        shift, shares = spread_nodes(die, 4)
         relative = np.outer(1 + die * shift, 1 + sigma * z).reshape(-1)
         return relative, np.outer(shares, weights).reshape(-1)
 
