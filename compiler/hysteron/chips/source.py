@@ -35,6 +35,10 @@ class SenseSource(Source, Protocol):
     def has_sense_errors(self) -> bool:
         """Return whether they do."""
 
+    @property
+    def sense(self) -> str:
+        """Return how often a weight is sensed: one of trajectory.SENSE."""
+
     def specimen(
         self, layout: ImageLayout, images: Mapping[str, bytes], seed: int, chip: int
     ) -> Specimen:
@@ -77,7 +81,7 @@ def engine_for(
     verify and retry, scrub, offsets of columns and dies, sense noise, defects with a place,
     several times of one chip, and bits that share a cell.
     """
-    off = {axis.name: axis.default for axis in technology.axes[len(technology.conditions) :]}
+    off = {axis.name: axis.default for axis in technology.extras}
     used = any(conditions.get(name, default) != default for name, default in off.items())
     several = [name for name in varied if name in TIME_AXES or name in off]
     return "trajectory" if used or several or technology.bit_levels > 2 else "marginal"

@@ -12,13 +12,13 @@ event): order, threads and layouts do not matter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from hysteron.chips.defects import any_defect, failed_places, torn_words
 from hysteron.chips.draw import Faults, SectionFaults, stored_bits
-from hysteron.chips.packing import Index, Packing, packing_of
+from hysteron.chips.packing import Bits, Index, Packing, packing_of
 from hysteron.chips.philox import Stream
 from hysteron.chips.purpose import SectionDraws, deviates, words_at
 from hysteron.errors import InputError
@@ -27,6 +27,8 @@ from hysteron.memory.array import intervals
 from hysteron.memory.states.base import Cells, Draws, Levels, Site, Vector
 from hysteron.memory.technology import Technology
 
+#: How often a weight is sensed; the first is the default.
+SENSE = ("inference", "xnor", "per-fetch")
 _NOISE_REACH = 8.3  # standard deviations; a 53-bit normal deviate goes to 8.2
 _ATTEMPTS = 16  # events of one write; array.WRITE_ATTEMPTS allows no more
 _DENSE = 0.1  # share of undecided cells from which drawing all of them is faster
@@ -75,17 +77,47 @@ class Specimen:
                 found[name] = wrong
         return found
 
+    def products(
+        self, name: str, inference: int, positions: int
+    ) -> tuple[Index, Index, Bits] | None:
+        """Return (position, cell, planes) of wrong products when each position senses anew.
+
+        None where nothing is misread. Cells of several bits are sensed whole.
+        """
+        section = self.sensed.get(name)
+        if section is None or not section.undecided.size:
+            return None
+        where, count = section.undecided, section.packing.count
+        stream = replace(section.stream, section=f"{name} by product")
+        cells = np.tile(where, positions)
+        place = np.repeat(np.arange(positions), where.size)
+        words = words_at(stream, place * count + cells, "sense", inference)
+        now = section.cells.read(section.part.noise * deviates(words), cells)
+        differ = now != section.quiet[cells]
+        if not differ.any():
+            return None
+        found: list[tuple[Index, Index, Bits]] = []
+        for position in np.unique(place[differ]):
+            mine = differ & (place == position)
+            stored = section.quiet[cells[mine]]
+            cell, planes = section.packing.wrong(cells[mine], stored, now[mine])
+            found.append((np.full(cell.size, position), cell, planes))
+        position, cell, planes = (np.concatenate(part) for part in zip(*found, strict=True))
+        return position, cell, planes
+
 
 @dataclass(frozen=True)
 class Trajectory:
     """The trajectory engine: a technology with resolved conditions per section name.
 
     ``previous`` holds the images that were in the memory before, for technologies whose
-    failed writes leave old data; without it their option ``previous`` says.
+    failed writes leave old data; without it their option ``previous`` says. ``sense`` is how
+    often a weight is sensed: once per "inference", or "xnor", "per-fetch" (campaign.products).
     """
 
     parts: Mapping[str, Part]
     previous: Mapping[str, bytes] | None = field(default=None, compare=False)
+    sense: str = SENSE[0]
 
     @property
     def sections(self) -> tuple[str, ...]:

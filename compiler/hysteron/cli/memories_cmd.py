@@ -12,7 +12,7 @@ from rich.table import Table
 
 from hysteron.cli.common import JsonOption, SettingOption, app, console, emit
 from hysteron.driver.options import configured
-from hysteron.driver.placement import numbers, parse_settings
+from hysteron.driver.placement import numbers, parse_items
 from hysteron.driver.rate_plot import rate_curve, save_rate_plot
 from hysteron.errors import InputError
 from hysteron.memory.load import load_technology, technology_names
@@ -50,7 +50,7 @@ def memories(
 
 
 def _explain(technology: Technology, items: list[str], as_json: bool) -> None:
-    given = parse_settings(items)
+    given = parse_items(items)
     configurations, options = configured({technology.name: technology}, given)
     technology = configurations[technology.name]
     chosen: dict[str, float] = {}
@@ -96,13 +96,13 @@ def _tables(technology: Technology) -> Iterator[Table]:
     if technology.quantities:
         yield table
     table = Table("condition (--set)", "default", "range", "unit", "status", "what, source")
-    for c in technology.conditions:
+    for c in technology.stated:
         span, what = f"{c.low:g} to {c.high:g}", f"{c.help}; {c.source}"
         table.add_row(c.name, f"{c.default:.4g}", span, c.unit, c.status, what)
-    if technology.conditions:
+    if technology.stated:
         yield table
     table = Table("off unless set (--set)", "off", "to", "unit", "what")
-    for c in technology.axes[len(technology.conditions) :]:
+    for c in technology.extras:
         table.add_row(c.name, f"{c.default:g}", f"{c.high:g}", c.unit, c.help)
     yield table
     table = Table("option (--set)", "in force", "values")
@@ -139,7 +139,7 @@ def _fields(
             }
             for c in axes
         ]
-        for axes in (technology.conditions, technology.axes[len(technology.conditions) :])
+        for axes in (technology.stated, technology.extras)
     )  # fmt: skip
     return {
         "name": technology.name,

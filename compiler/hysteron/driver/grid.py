@@ -11,7 +11,7 @@ from hysteron.campaign.store import canonical
 from hysteron.campaign.trial import Condition
 from hysteron.chips.packing import levels_for, packing_of
 from hysteron.chips.source import Marginal, engine_for
-from hysteron.chips.trajectory import Part, Trajectory, estimated_rate, resolved_part
+from hysteron.chips.trajectory import SENSE, Part, Trajectory, estimated_rate, resolved_part
 from hysteron.errors import InputError
 from hysteron.image.layout import ImageLayout
 from hysteron.memory.channel import Channel
@@ -20,6 +20,12 @@ from hysteron.memory.technology import Technology
 #: Points of one grid: more is a typing mistake rather than a plan.
 MAX_POINTS = 10_000
 _MAX_BOUNDS = 8
+_SENSED = {
+    "inference": "sense errors are drawn once per inference and cell, whatever the kernel fetches",
+    "xnor": "sense errors are drawn once per XNOR product; other constants once per inference",
+    "per-fetch": "sense errors per fetch depend on the kernel: here one fetch of each weight per"
+    " output position",
+}
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,11 @@ class Point:
 
 @dataclass(frozen=True)
 class History:
-    """What a grid shares: the engine asked for, and the images that were there before."""
+    """What a grid shares: engine, images that were there before, how often weights are sensed."""
 
     engine: str = "auto"
     previous: Mapping[str, bytes] | None = None
+    sense: str = SENSE[0]
 
 
 def memory_points(
@@ -92,7 +99,7 @@ def _engine(
 
 
 def _names(technology: Technology) -> tuple[str, ...]:
-    return tuple(axis.name for axis in technology.axes)
+    return tuple(axis.name for axis in technology.conditions)
 
 
 def _mine(technology: Technology, settings: Mapping[str, float]) -> dict[str, float]:
@@ -145,10 +152,13 @@ def _trajectory(
             rates[kind] = _rate(part, levels)
         count = packing_of(section, technology).count
         wrong, cells = wrong + count * rates[kind], cells + count
-    key = {"engine": "trajectory", "sections": {n: _digest(part) for n, part in parts.items()}}
+    source = Trajectory(parts, history.previous, history.sense)
+    key: dict[str, object] = {"engine": "trajectory"}
+    key["sections"] = {name: _digest(part) for name, part in parts.items()}
     if history.previous is not None:
         key["previous"] = {r: hashlib.sha256(d).hexdigest() for r, d in history.previous.items()}
-    source = Trajectory(parts, history.previous)
+    if source.has_sense_errors:
+        key["sense"] = history.sense
     return Point(wrong / cells, Condition(canonical(key), source), settings)
 
 
@@ -177,7 +187,7 @@ def history_notes(
                 name = part.technology.name
                 yield f"{name}: error rates are estimates from drawn cells: {reason}"
         if source.has_sense_errors:
-            yield "sense errors are drawn once per inference and cell: samples run one by one"
+            yield f"{_SENSED[history.sense]}; samples run one by one, exact and slow"
     elif history.engine == "marginal":
         yield "engine: marginal, as asked: every cell errs on its own by its derived channel"
     for technology in {t.name: t for t in placement.values()}.values():

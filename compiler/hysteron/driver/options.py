@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hysteron.chips.trajectory import SENSE
 from hysteron.errors import InputError
 from hysteron.image.layout import ImageLayout
 from hysteron.memory.technology import Technology
 
-#: Which engine draws the chips; the first is the default.
-ENGINES = ("auto", "marginal", "trajectory")
+#: Options of the emulation itself; the first value is the default.
+GENERAL = {"engine": ("auto", "marginal", "trajectory"), "sense": SENSE}
 
 
 def configured(
@@ -24,12 +25,13 @@ def configured(
     known = {name for technology in placement.values() for name in technology.options}
     options: dict[str, str] = {}
     for name, texts in given.items():
-        if name == "engine" or name in known:
+        if name in GENERAL or name in known:
             if len(texts) != 1:
                 raise InputError(f"option '{name}' takes one value", got=", ".join(texts))
             options[name] = texts[0]
-    if (engine := options.get("engine", "auto")) not in ENGINES:
-        raise InputError("unknown engine", got=engine, wanted=" or ".join(ENGINES))
+    for name, values in GENERAL.items():
+        if (got := options.get(name, values[0])) not in values:
+            raise InputError(f"unknown {name}", got=got, wanted=" or ".join(values))
     placed = dict(placement)
     for section, technology in placement.items():
         mine = {

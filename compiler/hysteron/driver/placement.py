@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hysteron.campaign.store import canonical
 from hysteron.campaign.trial import Condition
 from hysteron.chips.source import Marginal
+from hysteron.chips.trajectory import SENSE
 from hysteron.driver.grid import History, Point, history_notes, memory_points
 from hysteron.driver.options import configured, read_previous
 from hysteron.errors import InputError
@@ -35,11 +36,11 @@ def choose_points(
         if settings:
             raise InputError("conditions need a technology (-m)", got=settings[0])
         return rate_points(layout, parse_rates(ber), only), ()
-    given = parse_settings(settings)
+    given = parse_items(settings)
     placement, options = configured(parse_placement(memory or "", layout), given)
     conditions = {name: numbers(name, given[name]) for name in given if name not in options}
     previous = read_previous(options.get("previous", ""), placement, layout)
-    history = History(options.get("engine", "auto"), previous)
+    history = History(options.get("engine", "auto"), previous, options.get("sense", SENSE[0]))
     points = memory_points(layout, placement, conditions, only, history)
     notes = [
         note
@@ -64,7 +65,7 @@ def technology_notes(technology: Technology) -> list[str]:
 def technology_assumptions(technology: Technology) -> list[str]:
     """Return "name = value" of every number and default condition without a source."""
     constants = [f"{q.name} = {q.value:g}" for q in technology.quantities if _assumed(q.status)]
-    defaults = [f"{c.name} = {c.default:g}" for c in technology.conditions if _assumed(c.status)]
+    defaults = [f"{c.name} = {c.default:g}" for c in technology.stated if _assumed(c.status)]
     return constants + defaults
 
 
@@ -83,7 +84,12 @@ def parse_rates(text: str) -> list[float]:
     return sorted(rates)
 
 
-def parse_settings(items: Sequence[str]) -> dict[str, list[str]]:
+def parse_settings(items: Sequence[str]) -> dict[str, list[float]]:
+    """Return the values per condition of "NAME=V[,V...]" items. Raises InputError."""
+    return {name: numbers(name, texts) for name, texts in parse_items(items).items()}
+
+
+def parse_items(items: Sequence[str]) -> dict[str, list[str]]:
     """Return the texts per name of "NAME=V[,V...]" items. Raises InputError."""
     found: dict[str, list[str]] = {}
     for item in items:

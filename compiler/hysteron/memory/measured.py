@@ -58,7 +58,7 @@ class Measured(Technology):
         """Return the technology of a TOML file that names a CSV beside it."""
         grid = read_grid(folder / data.csv)
         parts = described(data)
-        parts["conditions"] = _conditions(grid, data.status, data.source)
+        parts["stated"] = _conditions(grid, data.status, data.source)
         return cls(**parts, cells_per_bit=data.cells_per_bit.value, grid=grid)
 
     def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
@@ -73,7 +73,7 @@ def load_csv(path: Path) -> Measured:
         name=path.stem,
         title=f"measured: {path.name}",
         cells_per_bit=1.0,
-        conditions=_conditions(grid, "measured", path.name),
+        stated=_conditions(grid, "measured", path.name),
         notes=("one device per bit is assumed; a .toml beside the CSV can say otherwise",),
         grid=grid,
     )

@@ -33,7 +33,8 @@ def normal_pdf(x: npt.ArrayLike) -> Vector:
 def spread_nodes(sigma: float, per_sigma: int = _STEPS_PER_SIGMA) -> tuple[Vector, Vector]:
     """Return nodes z and weights of a normal average over cells; one node when sigma is 0.
 
-    ``per_sigma`` 2 is enough where the integrand hardly changes in a sigma. The trapezoid rule converges geometrically for a Gaussian weight; 8 sigma cut 1e-15.
+    ``per_sigma`` 2 is enough where the integrand hardly changes in a sigma. The trapezoid
+    rule converges geometrically for a Gaussian weight; 8 sigma cut 1e-15.
     """
     if sigma == 0.0:
         return np.zeros(1), np.ones(1)

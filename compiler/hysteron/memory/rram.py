@@ -79,7 +79,7 @@ class Rram(Technology):
         require(ratio is None or ratio.low > 1, "resistance_ratio must be above 1", data.name)
         require(data.sense_offset.low >= 0, "sense_offset cannot be negative", data.name)
         parts = described(data)
-        parts["conditions"] += tuple(
+        parts["stated"] += tuple(
             _axis_of(table, getattr(data, name))
             for name in _TABLES
             if (table := _table(data, name)) is not None

@@ -236,7 +236,7 @@ def described(data: TechnologyFile) -> dict[str, Any]:
         "name": data.name,
         "title": data.title,
         "notes": data.notes,
-        "conditions": tuple(
+        "stated": tuple(
             Condition(k, unit_of(k), v.default, v.low, v.high, v.help, v.status, v.source)
             for k, v in members.items()
             if isinstance(v, Axis)

@@ -42,13 +42,13 @@ class Technology(ABC):
 
     ``cells_per_bit`` counts devices per stored value (a bit, or a ternary weight);
     ``chosen`` holds the values of ``options``, whose first entries are the defaults.
-    ``conditions`` come from the file; ``mechanisms`` are off unless the user sets them.
+    ``stated`` conditions come from the file; ``mechanisms`` are off unless the user sets them.
     """
 
     name: str
     title: str
     cells_per_bit: float
-    conditions: tuple[Condition, ...] = ()
+    stated: tuple[Condition, ...] = ()
     quantities: tuple[Quantity, ...] = ()
     notes: tuple[str, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
@@ -62,9 +62,14 @@ class Technology(ABC):
     mechanisms: ClassVar[tuple[Condition, ...]] = ()
 
     @property
-    def axes(self) -> tuple[Condition, ...]:
-        """Return every condition that can be set: the file's, mechanisms, defects."""
-        return (*self.conditions, *self.mechanisms, *array.DEFECTS)
+    def extras(self) -> tuple[Condition, ...]:
+        """Return the conditions that are off unless set: mechanisms and defects."""
+        return (*self.mechanisms, *array.DEFECTS)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Return every condition that can be set."""
+        return (*self.stated, *self.extras)
 
     def channel(self, levels: int, conditions: Mapping[str, float] | None = None) -> Channel:
         """Return P(read level | stored level) of a cell with 2, 3 or n levels.
@@ -140,7 +145,7 @@ class Technology(ABC):
     def resolve(self, conditions: Mapping[str, float] | None) -> dict[str, float]:
         """Return every condition's value, defaults filled in; raises InputError."""
         given = dict(conditions or {})
-        known = {condition.name: condition for condition in self.axes}
+        known = {condition.name: condition for condition in self.conditions}
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise InputError(

@@ -61,7 +61,7 @@ def _drifting(tmp_path: Path, name: str = "hfo2-rram-1t1r") -> Technology:
 
 
 def _mine(technology: Technology, *conditions: dict[str, float]) -> dict[str, float]:
-    known = {axis.name for axis in technology.axes}
+    known = {axis.name for axis in technology.conditions}
     return {k: v for one in conditions for k, v in one.items() if k in known}
 
 

@@ -18,8 +18,15 @@ from hysteron.memory.gaussian_chain import Drift, Readout
 from hysteron.memory.level_chain import Amplifier
 from hysteron.memory.load import load_technology
 from hysteron.memory.numerics import normal_pdf, spread_nodes, tail
+from hysteron.memory.st_mram import StMram
 
 _STILL = Drift((0.0, 0.0), (0.0, 0.0))
+
+
+def _mram(**choices: str) -> StMram:
+    found = load_technology("st-mram").configured(**choices)
+    assert isinstance(found, StMram)
+    return found
 
 
 def test_verify_then_drift_is_far_worse_than_the_product_of_its_channels() -> None:
@@ -48,7 +55,7 @@ def test_three_attempts_fail_more_often_than_the_mean_to_the_third() -> None:
 
 
 def test_retry_of_st_mram_averages_powers_over_cells() -> None:
-    mram = load_technology("st-mram").configured(previous="complement")
+    mram = _mram(previous="complement")
     once = {"write_pulse_ns": 6.0}
     thrice = mram.channel(2, {**once, "write_attempts": 3.0}).error_rate()
     law = mram.law(mram.resolve(once))
@@ -61,7 +68,7 @@ def test_retry_of_st_mram_averages_powers_over_cells() -> None:
 
 def test_retention_overtakes_write_errors_at_twice_the_rate_times_the_relaxation_time() -> None:
     """t_c = 2 w tau_relax (arXiv:2303.05706); tau_relax = 1 / (2 Gamma) of a two-state cell."""
-    mram = load_technology("st-mram").configured(previous="complement")
+    mram = _mram(previous="complement")
     at = {"delta_sigma_percent": 0.0, "delta": 45.0, "write_pulse_ns": 8.0}
     written = mram.channel(2, at).error_rate()
     law = mram.law(mram.resolve(at))
@@ -74,7 +81,7 @@ def test_retention_overtakes_write_errors_at_twice_the_rate_times_the_relaxation
 
 
 def test_ten_years_with_a_spread_of_barriers_are_set_by_the_weak_cells() -> None:
-    mram = load_technology("st-mram").configured(prefactor="attempt-time")
+    mram = _mram(prefactor="attempt-time")
     base = {"delta": 60.0, "write_pulse_ns": 100.0, "retention_years": 10.0}
     rates = [mram.channel(2, {**base, "delta_sigma_percent": s}).error_rate() for s in (0, 5, 10)]
     assert rates == [pytest.approx(r, rel=0.05) for r in (2.76e-9, 2.48e-7, 7.0e-4)]

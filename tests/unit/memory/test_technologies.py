@@ -129,7 +129,7 @@ def test_the_command_explains_every_number_with_status_and_source(
     record = json.loads(capsys.readouterr().out)
     memory = load_technology(name)
     assert record["command"] == "memories" and record["formula"] == memory.formula
-    assert {c["name"] for c in record["conditions"]} == {c.name for c in memory.conditions}
+    assert {c["name"] for c in record["conditions"]} == {c.name for c in memory.stated}
     assert all(q["source"] and q["status"] for q in record["quantities"])
 
 
