@@ -85,7 +85,7 @@ def test_rates_0_and_1_are_exact(name: str) -> None:
     if name == "line_burst_rate":
         assert (torn_words(level, 1, values, _GEOMETRY, stream) == 1).all()
     else:
-        assert (_failed(**{name: 1.0}) != 7).all()
+        assert (_failed(0, 2, **{name: 1.0}) != 7).all()
     assert np.array_equal(failed_places(level, 2, _OFF, _GEOMETRY, stream), level)
 
 
