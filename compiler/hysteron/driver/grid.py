@@ -20,6 +20,10 @@ from hysteron.memory.technology import Technology
 #: Points of one grid: more is a typing mistake rather than a plan.
 MAX_POINTS = 10_000
 _MAX_BOUNDS = 8
+_PLACED = (
+    "column_offset_sigma", "column_offset_sigma_microsiemens", "row_failure_rate",
+    "column_failure_rate", "line_burst_rate",
+)  # fmt: skip
 _SENSED = {
     "inference": "sense errors are drawn once per inference and cell, whatever the kernel fetches",
     "xnor": "sense errors are drawn once per XNOR product; other constants once per inference",
@@ -186,6 +190,7 @@ def history_notes(
             if reason := part.technology.not_derivable(part.values):
                 name = part.technology.name
                 yield f"{name}: error rates are estimates from drawn cells: {reason}"
+            yield from _geometry(part)
         if source.has_sense_errors:
             yield f"{_SENSED[history.sense]}; samples run one by one, exact and slow"
     elif history.engine == "marginal":
@@ -195,6 +200,19 @@ def history_notes(
             yield from _bounds(technology, points)
     if history.previous is not None:
         yield "old data come from a file; the error rates shown are those of random old data"
+
+
+def _geometry(part: Part) -> Iterator[str]:
+    """Yield the array's geometry where a mechanism depends on it."""
+    if any(part.values.get(name) for name in _PLACED):
+        g, name = part.technology.geometry, part.technology.name
+        stated = [q.status for q in part.technology.quantities if q.name == "array_rows"]
+        status = stated[0] if stated else "assumption"
+        yield (
+            f"{name}: arrays of {g.rows} x {g.columns}, words of {g.word_bits}, "
+            f"{g.columns_per_amplifier} columns per amplifier ({status}); "
+            "each section fills arrays of its own"
+        )
 
 
 def _bounds(technology: Technology, points: Sequence[Point]) -> Iterator[str]:

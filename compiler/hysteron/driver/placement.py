@@ -63,8 +63,15 @@ def technology_notes(technology: Technology) -> list[str]:
 
 
 def technology_assumptions(technology: Technology) -> list[str]:
-    """Return "name = value" of every number and default condition without a source."""
-    constants = [f"{q.name} = {q.value:g}" for q in technology.quantities if _assumed(q.status)]
+    """Return "name = value" of every number and default condition without a source.
+
+    The array's geometry is told where it matters (``grid.history_notes``).
+    """
+    constants = [
+        f"{q.name} = {q.value:g}"
+        for q in technology.quantities
+        if _assumed(q.status) and not q.name.startswith("array_")
+    ]
     defaults = [f"{c.name} = {c.default:g}" for c in technology.stated if _assumed(c.status)]
     return constants + defaults
 

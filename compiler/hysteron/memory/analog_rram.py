@@ -53,11 +53,14 @@ class AnalogRram(Technology):
         """Return relative energies: programming ~ GH + GL, read current ~ GH + GL.
 
         Filament conductance is about proportional to the programming current; that makes
-        the programming energy an assumption.
+        the programming energy an assumption. Retries are those of bits.
         """
-        high, low = self._pair(self.resolve(conditions))
+        values = self.resolve(conditions)
+        high, low = self._pair(values)
         relative = (high + low) / sum(self._pair(self.resolve(None)))
-        return Energy(relative, relative, False, "the same action at the default conductances")
+        pulses = self._readout(2, values).pulses()
+        program = relative * sum(pulses) / len(pulses)
+        return Energy(program, relative, False, "the same action at the default conductances")
 
     def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return the spreads of the two conductances."""

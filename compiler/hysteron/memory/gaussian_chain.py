@@ -17,6 +17,8 @@ import numpy as np
 
 from hysteron.memory.numerics import Vector, split_nodes, tail
 
+_Refused = tuple[Vector, float, Vector, Vector]
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -67,6 +69,33 @@ class Readout:
             out[level] = weights @ np.array([self._row(level, shift, last) for shift in shifts])
         return out
 
+    def pulses(self) -> tuple[float, ...]:
+        """Return the mean number of pulses per stored level: 1 + F + .. + F^(A-1)."""
+        if not self.verify:
+            return (float(self.attempts),) * len(self.means)
+        out = []
+        still = Drift((0.0,) * len(self.means), (0.0,) * len(self.means))
+        for level in range(len(self.means)):
+            sigma = math.hypot(self.offset, self.persistent[level])
+            shifts, weights = self._shifts(sigma, (level,), still)
+            fails = [self._refused(level, float(shift))[1] for shift in shifts]
+            powers = [sum(f**a for a in range(self.attempts)) for f in fails]
+            out.append(float(weights @ np.array(powers)))
+        return tuple(out)
+
+    def _refused(self, level: int, shift: float, drift: Drift | None = None) -> _Refused:
+        """Return P(verify refuses) at nodes of the number, its mean, the nodes, their weights."""
+        low, high = self._zone(level)
+        borders = [(edge - shift, self.noise) for edge in (low, high) if math.isfinite(edge)]
+        if drift is not None:
+            width = math.hypot(drift.spreads[level], self.noise)
+            borders += [(t - shift - drift.shifts[level], width) for t in self.thresholds]
+        x, weights = split_nodes(self.means[level], self.spreads[level], borders)
+        seen = x + shift
+        refused = _above(low - seen, self.noise) + _above(seen - high, self.noise)
+        refused = np.minimum(refused, 1.0)
+        return refused, float(weights @ refused), x, weights
+
     def _shifts(
         self, sigma: float, levels: range | tuple[int, ...], drift: Drift
     ) -> tuple[Vector, Vector]:
@@ -82,16 +111,8 @@ class Readout:
     def _row(self, level: int, shift: float, drift: Drift) -> Vector:
         """Return P(read) of a cell whose number is moved by ``shift`` for good."""
         moved, width = drift.shifts[level], math.hypot(drift.spreads[level], self.noise)
-        low, high = self._zone(level)
-        borders = [(t - shift - moved, width) for t in self.thresholds]
-        if self.verify:
-            borders += [(edge - shift, self.noise) for edge in (low, high) if math.isfinite(edge)]
-        x, weights = split_nodes(self.means[level], self.spreads[level], borders)
+        refused, fails, x, weights = self._refused(level, shift, drift)
         if self.verify and self.attempts > 1:
-            seen = x + shift
-            refused = _above(low - seen, self.noise) + _above(seen - high, self.noise)
-            refused = np.minimum(refused, 1.0)
-            fails = float(weights @ refused)
             kept = sum(fails**a for a in range(self.attempts))
             weights = weights * ((1.0 - refused) * kept + refused * fails ** (self.attempts - 1))
         return self._read(level, x + shift + moved, width, weights)

@@ -94,14 +94,19 @@ class Rram(Technology):
         kind = TernaryRram if is_ternary else Rram
         return kind(**parts, cells_per_bit=1.0 if data.cell == "1t1r" else 2.0, data=data)
 
-    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy:
+    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy | None:
         """Return programming energy in units of one SET at unit energy; reads are unknown.
 
         A random bit costs half a SET and half a RESET per device: 1T1R one device,
-        2T2R one SET and one RESET.
+        2T2R one SET and one RESET; with verify as often as it takes.
         """
-        low, high = self._energies(self.resolve(conditions))
-        program = (low + high) / 2 if self.data.cell == "1t1r" else low + high
+        values = self.resolve(conditions)
+        low, high = self._energies(values)
+        pulses = self._readout(values).pulses()
+        if self.data.cell == "1t1r":
+            program = (low * pulses[1] + high * pulses[0]) / 2
+        else:
+            program = (low + high) * sum(pulses) / 2
         return Energy(program, None, False, "one SET of one device with set_energy = 1")
 
     def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -137,8 +142,8 @@ class Rram(Technology):
     def _off(self) -> dict[str, float]:
         return {condition.name: condition.default for condition in self.mechanisms}
 
-    def _followed(self, values: Mapping[str, float]) -> Channel:
-        """Return the channel of the whole chain, by quadrature over ln R."""
+    def _readout(self, values: Mapping[str, float]) -> Readout:
+        """Return the number that is compared right after a write, in ln R."""
         fresh, share, die = self._written(values), values["device_share"], values["die_sigma"]
         distance = fresh.high - fresh.low
         both = math.hypot(fresh.low_spread, fresh.high_spread)
@@ -149,7 +154,7 @@ class Rram(Technology):
             moves = (die * distance, 0.0)
         else:
             means, spreads, moves = (-distance, distance), (both, both), (die * distance,) * 2
-        readout = Readout(
+        return Readout(
             means,
             tuple(s * math.sqrt(1 - share) for s in spreads),
             tuple(math.hypot(s * math.sqrt(share), m) for s, m in zip(spreads, moves, strict=True)),
@@ -160,6 +165,10 @@ class Rram(Technology):
             bool(values["verify"]),
             values["verify_margin"],
         )
+
+    def _followed(self, values: Mapping[str, float]) -> Channel:
+        """Return the channel of the whole chain, by quadrature over ln R."""
+        readout = self._readout(values)
         hours, every = self.storage_hours(values), values["scrub_interval_hours"]
         scrubs, rest = array.intervals(hours, every, self.name)
         last = self._drifted(rest)
@@ -241,10 +250,16 @@ class TernaryRram(Rram):
     cell_levels: ClassVar[tuple[int, ...]] = (3,)
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {"rule": ("sense", "authors")}
 
-    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy:
-        """Return programming energy for equally frequent weights: 0 takes two RESETs."""
-        low, high = self._energies(self.resolve(conditions))
-        program = (2 * (low + high) + 2 * high) / 3
+    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy | None:
+        """Return programming energy for equally frequent weights: 0 takes two RESETs.
+
+        None with verify: how often it writes is not derived.
+        """
+        values = self.resolve(conditions)
+        if values["verify"] and values["write_attempts"] > 1:
+            return None
+        low, high = self._energies(values)
+        program = (2 * (low + high) + 2 * high) / 3 * values["write_attempts"]
         return Energy(program, None, False, "one SET of one device with set_energy = 1")
 
     def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:

@@ -71,12 +71,41 @@ class StMram(Technology):
         return cls(**described(data), cells_per_bit=1.0, data=data)
 
     def energy(self, conditions: Mapping[str, float] | None = None) -> Energy:
-        """Return I^2 R t, relative: Ic0 and R are not identifiable from public data."""
+        """Return I^2 R t, relative: Ic0 and R are not identifiable from public data.
+
+        All attempts count, and with verify the reads between them.
+        """
         values, default = self.resolve(conditions), self.resolve(None)
         unit = _charge(default)
         read = self.data.read_current_ratio.value**2 * self.data.read_pulse_ns.value
+        pulses, checks = self._effort(values)
+        program = (pulses * _charge(values) + checks * read) / unit
         reference = "one write pulse at this technology's default conditions"
-        return Energy(_charge(values) / unit, read / unit, False, reference)
+        return Energy(program, read / unit, False, reference)
+
+    def _effort(self, values: Mapping[str, float]) -> tuple[float, float]:
+        """Return the mean numbers of write pulses and of verify reads of one bit."""
+        attempts = values["write_attempts"]
+        if not values["verify"] or attempts == 1:
+            return attempts, 0.0
+        law, amplifier = self.law(values), self._amplifier(values)
+        relative, weights = law.nodes()
+        differs = [p if t else 1 - p for t, p in enumerate(_OLD_IS_0[self.option("previous")])]
+        pulses = checks = 0.0
+        for offset, share in zip(*amplifier.offsets(), strict=True):
+            accepted = amplifier.seen(float(offset), values["verify_margin"])
+            for t, failure in enumerate(reversed(law.write_failures(relative))):
+                missed, seen = accepted[1 - t, t], accepted[t, t]
+                left = weights * differs[t] * failure
+                wrong, right = left, weights - left
+                counts = [1.0]
+                for _ in range(int(attempts) - 1):
+                    wrong, right = wrong * (1 - missed), right * (1 - seen)
+                    counts.append(float((wrong + right).sum()))
+                    wrong, right = wrong * failure, right + wrong * (1 - failure)
+                pulses += share * sum(counts) / 2
+                checks += share * sum(counts[:-1]) / 2
+        return pulses, checks
 
     def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return mechanisms apart, the bound for complementary old data, and sizes."""

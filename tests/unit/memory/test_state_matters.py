@@ -12,6 +12,8 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from hysteron.chips.philox import Stream
+from hysteron.chips.purpose import SectionDraws
 from hysteron.errors import InputError
 from hysteron.memory import array, macrospin
 from hysteron.memory.gaussian_chain import Drift, Readout
@@ -19,6 +21,7 @@ from hysteron.memory.level_chain import Amplifier
 from hysteron.memory.load import load_technology
 from hysteron.memory.numerics import normal_pdf, spread_nodes, tail
 from hysteron.memory.st_mram import StMram
+from hysteron.memory.states.base import Site
 
 _STILL = Drift((0.0, 0.0), (0.0, 0.0))
 
@@ -164,3 +167,60 @@ def test_noise_and_offset_add_up_in_a_single_read() -> None:
     assert split == pytest.approx(cell.channel(2, {"sense_offset": 0.5}).error_rate(), rel=1e-7)
     z, weights = spread_nodes(1.0)
     assert float(weights @ normal_pdf(z)) == pytest.approx(1 / math.sqrt(4 * math.pi), rel=1e-12)
+
+
+@pytest.mark.parametrize("previous", ["random", "complement"])
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_energy_of_retries_is_that_of_the_pulses_that_are_given(
+    previous: str, noise: float
+) -> None:
+    mram = _mram(previous=previous)
+    at = {"write_pulse_ns": 4.0, "write_attempts": 3.0, "verify": 1.0, "sense_noise": noise}
+    single = mram.energy({"write_pulse_ns": 4.0}).program
+    # drawn: bits in equal numbers, writes counted
+    count, draws = 200_000, SectionDraws(Stream(4, 0, "x"), 200_000)
+    cells = mram.cells(2, at, Site(count, draws, 0.0, 0.0))
+    target = (np.arange(count) % 2).astype(np.int8)
+    pending, pulses, checks = np.ones(count, np.bool_), 0, 0
+    for attempt in range(3):
+        cells.write(target, pending, attempt)
+        pulses += int(pending.sum())
+        if attempt < 2:
+            checks += int(pending.sum())
+            pending &= ~cells.verified(target, noise * draws.normal("verify", attempt), 0.0)
+    read = mram.energy().read
+    assert read is not None
+    wanted = (pulses * single + checks * read) / count
+    assert mram.energy(at).program == pytest.approx(wanted, rel=2e-3)
+    assert mram.energy({**at, "verify": 0.0}).program == pytest.approx(3 * single)
+
+
+@pytest.mark.parametrize("name", ["hfo2-rram-1t1r", "hfo2-rram-2t2r", "analog-rram"])
+def test_retries_of_rram_cost_their_refused_pulses(name: str) -> None:
+    memory = load_technology(name)
+    more = {"conductance_high_microsiemens": 60.0} if name == "analog-rram" else {"hrs_spread": 1.0}
+    once, retried = (
+        memory.energy({**more, **kind}) for kind in ({}, {"write_attempts": 4.0, "verify": 1.0})
+    )
+    assert once is not None and retried is not None
+    fails = memory.channel(2, more).matrix
+    pulses = [1 + p + p**2 + p**3 for p in (fails[0][1], fails[1][0])]
+    assert retried.program / once.program == pytest.approx(sum(pulses) / 2, rel=1e-6)
+    blind = memory.energy({**more, "write_attempts": 4.0})
+    assert blind is not None and blind.program == pytest.approx(4 * once.program)
+
+
+def test_energy_of_verified_ternary_cells_is_unknown() -> None:
+    ternary = load_technology("hfo2-rram-2t2r-ternary")
+    assert ternary.energy({"write_attempts": 3.0, "verify": 1.0}) is None
+
+
+@pytest.mark.parametrize("at", [{}, {"delta_sigma_percent": 10.0, "die_sigma": 0.02}])
+def test_many_barriers_are_interpolated_within_a_part_in_a_thousand(at: dict[str, float]) -> None:
+    mram = _mram()
+    law = mram.law(mram.resolve({"write_pulse_ns": 9.0, **at}))
+    relative = law.relative(np.linspace(-4, 4, 2001), 0.7)
+    chosen = slice(None, None, 37)
+    for fast, exact in zip(law.write_failures(relative), law.write_failures(relative[chosen]),
+                           strict=True):  # fmt: skip
+        assert fast[chosen] == pytest.approx(exact, rel=1.5e-3, abs=1e-14)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hysteron.memory.level_chain import Amplifier
 from hysteron.memory.numerics import spread_nodes, tail
@@ -76,13 +78,19 @@ class WallLaw:
         Its eigenvectors are cosines, eigenvalues 2 - 2 cos(pi k / n). expm1 and the
         identity apart: small hop probabilities are not lost in 1 - x.
         """
+        rows = [self.kept_from(np.full(hops.shape, a), hops) for a in range(self.count)]
+        return np.stack(rows, axis=1)
+
+    def kept_from(self, start: npt.NDArray[np.integer[Any]], hops: Vector) -> Vector:
+        """Return the rows (cells, n) of ``kept`` of cells that start at these sites."""
         k = np.arange(self.count)
         decayed = np.expm1(-np.outer(hops, 2 - 2 * np.cos(math.pi * k / self.count)))
         modes = np.cos(math.pi * np.outer(k + 0.5, k) / self.count)
         modes /= np.linalg.norm(modes, axis=0)
-        change = np.einsum("ak,nk,bk->nab", modes, decayed, modes)
-        matrix = np.clip(np.eye(self.count) + change, 0.0, 1.0)
-        return np.asarray(matrix / matrix.sum(axis=2, keepdims=True))
+        rows = (decayed * modes[start]) @ modes.T
+        rows[np.arange(len(start)), start] += 1.0
+        rows = np.clip(rows, 0.0, 1.0)
+        return np.asarray(rows / rows.sum(axis=1, keepdims=True))
 
 
 class WallCells(Cells):
@@ -110,10 +118,7 @@ class WallCells(Cells):
         if not hours:
             return
         start, wall = self._wall, self._wall.copy()
-        rows = np.take_along_axis(
-            self._law.kept(self._law.hops(self._relative, hours)),
-            start[:, None, None].astype(np.int64), 1,
-        )[:, 0]  # fmt: skip
+        rows = self._law.kept_from(start, self._law.hops(self._relative, hours))
         below = np.cumsum(rows, axis=1)
         above = np.cumsum(rows[:, ::-1], axis=1)[:, ::-1]
         for level in reversed(range(self._law.count - 1)):

@@ -64,16 +64,18 @@ class Law:
         if relative.size <= _TABLE_STEPS:
             return self._solved(relative)
         grid, hazards = self._table
-        return [-np.expm1(-np.exp(np.interp(relative, grid, hazard))) for hazard in hazards]
+        out = [-np.expm1(-np.exp(np.interp(relative, grid, hazard))) for hazard in hazards]
+        return out * (3 - len(out))
 
     @cached_property
     def _table(self) -> tuple[Vector, list[Vector]]:
-        """Relative barriers that a cell can have, and the ln of their hazards."""
+        """Relative barriers that a cell can have, ln of the hazards (one where both are equal)."""
         sigma, die = self.values["delta_sigma_percent"] / 100, self.values["die_sigma"]
         ends = [(1 + s * _REACH * die) * (1 + s * _REACH * sigma) for s in (-1, 1)]
         grid = np.linspace(max(ends[0], 0.05), ends[1], _TABLE_STEPS)
         hazards = [-np.log1p(-np.clip(f, 1e-300, 1 - 1e-16)) for f in self._solved(grid)]
-        return grid, [np.log(hazard) for hazard in hazards]
+        same = self.data.ic0_ap_ratio.value == self.data.delta_ap_ratio.value == 1.0
+        return grid, [np.log(hazard) for hazard in hazards[: 1 if same else 2]]
 
     def _solved(self, relative: Vector) -> list[Vector]:
         tau = self.values["write_pulse_ns"] / self.data.relaxation_time_ns.value
@@ -109,14 +111,18 @@ class Law:
         steps = [(s.hours, s.temperature_c) for s in self.data.profile] if profile else []
         steps.append((hours, self.values["temperature_c"]))
         out = []
-        for delta in self._barriers(relative):
+        for delta in self._barriers(relative)[: 1 if self._symmetric else 2]:
             total = np.zeros_like(relative)
             for duration, temperature in steps:
                 if duration:
                     barrier = delta * self._cooling(temperature)
                     total += duration * _NS_PER_HOUR * self._rate(barrier, np.zeros_like(barrier))
             out.append(total)
-        return out[0], out[1]
+        return out[0], out[-1]
+
+    @property
+    def _symmetric(self) -> bool:
+        return self.data.delta_ap_ratio.value == 1.0
 
     def disturbs(self, relative: Vector, reads: float) -> tuple[Vector, Vector]:
         """Return rate times time out of P and AP under the read current.
