@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from hysteron.campaign.evaluate import Evaluator, evaluator_for
+from hysteron.campaign.sensing import classes_of
 from hysteron.campaign.store import Store
 from hysteron.campaign.trial import Condition, Correct, Trial
 from hysteron.chips.draw import Faults, NestedDraw
@@ -67,7 +68,7 @@ def run_chip(
 ) -> dict[str, Correct]:
     """Return per-sample correctness (samples,) of one chip by condition key."""
     return {
-        condition.key: evaluator.classes(wrong) == trial.labels
+        condition.key: classes_of(trial, evaluator, condition, chip, wrong) == trial.labels
         for condition, wrong in _faults(trial, conditions, chip)
     }
 

@@ -24,7 +24,20 @@ from hysteron.errors import InputError, InternalError
 Words = npt.NDArray[np.uint64]
 
 #: What a draw decides; the numbers are part of every chip's identity.
-MECHANISMS: Final = {"marginal": 0, "write": 1, "retention": 2, "disturb": 3, "sense": 4, "cell": 5}
+MECHANISMS: Final = {
+    "marginal": 0,
+    "write": 1,
+    "retention": 2,
+    "disturb": 3,
+    "sense": 4,
+    "cell": 5,
+    "verify": 6,
+    "column": 7,
+    "die": 8,
+    "previous": 9,
+    "defect": 10,
+    "scrub": 11,
+}
 
 _ROUNDS: Final = 10
 _MULTIPLY: Final = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,7 +11,8 @@ import typer
 from rich.table import Table
 
 from hysteron.cli.common import JsonOption, SettingOption, app, console, emit
-from hysteron.driver.placement import parse_settings
+from hysteron.driver.options import configured
+from hysteron.driver.placement import numbers, parse_items
 from hysteron.driver.rate_plot import rate_curve, save_rate_plot
 from hysteron.errors import InputError
 from hysteron.memory.load import load_technology, technology_names
@@ -48,11 +50,16 @@ def memories(
 
 
 def _explain(technology: Technology, items: list[str], as_json: bool) -> None:
+    given = parse_items(items)
+    configurations, options = configured({technology.name: technology}, given)
+    technology = configurations[technology.name]
     chosen: dict[str, float] = {}
-    for key, values in parse_settings(items).items():
-        if len(values) != 1:
-            raise InputError("one value per condition", got=f"{key}: {len(values)} values")
-        chosen[key] = values[0]
+    for key, texts in given.items():
+        if key in options:
+            continue
+        if len(texts) != 1:
+            raise InputError("one value per condition", got=f"{key}: {len(texts)} values")
+        chosen[key] = numbers(key, texts)[0]
     channels = {
         str(levels): technology.channel(levels, chosen) for levels in technology.cell_levels
     }
@@ -66,16 +73,7 @@ def _show(technology: Technology, chosen: dict[str, float], channels: dict[str, 
     out = console(False)
     out.print(f"[bold]{technology.name}[/bold]: {technology.title}")
     out.print(f"formula: {technology.formula}", markup=False)
-    table = Table("number", "value", "unit", "status", "source")
-    for q in technology.quantities:
-        table.add_row(q.name, f"{q.value:g}", q.unit, q.status, q.source)
-    if technology.quantities:
-        out.print(table)
-    table = Table("condition (--set)", "default", "range", "unit", "status", "what, source")
-    for c in technology.conditions:
-        span, what = f"{c.low:g} to {c.high:g}", f"{c.help}; {c.source}"
-        table.add_row(c.name, f"{c.default:.4g}", span, c.unit, c.status, what)
-    if technology.conditions:
+    for table in _tables(technology):
         out.print(table)
     for levels, channel in channels.items():
         table = Table(f"{levels} levels", *(f"read {r}" for r in range(channel.levels)))
@@ -88,6 +86,30 @@ def _show(technology: Technology, chosen: dict[str, float], channels: dict[str, 
         out.print(f"{what}: {value:.4g}", markup=False)
     for note in technology.notes:
         out.print(f"note: {note}", markup=False)
+
+
+def _tables(technology: Technology) -> Iterator[Table]:
+    """Yield constants, conditions, what is off unless set, and options."""
+    table = Table("number", "value", "unit", "status", "source")
+    for q in technology.quantities:
+        table.add_row(q.name, f"{q.value:g}", q.unit, q.status, q.source)
+    if technology.quantities:
+        yield table
+    table = Table("condition (--set)", "default", "range", "unit", "status", "what, source")
+    for c in technology.stated:
+        span, what = f"{c.low:g} to {c.high:g}", f"{c.help}; {c.source}"
+        table.add_row(c.name, f"{c.default:.4g}", span, c.unit, c.status, what)
+    if technology.stated:
+        yield table
+    table = Table("off unless set (--set)", "off", "to", "unit", "what")
+    for c in technology.extras:
+        table.add_row(c.name, f"{c.default:g}", f"{c.high:g}", c.unit, c.help)
+    yield table
+    table = Table("option (--set)", "in force", "values")
+    for name, known in technology.options.items():
+        table.add_row(name, technology.option(name), ", ".join(known))
+    if technology.options:
+        yield table
 
 
 def _bars(technology: Technology) -> str:
@@ -109,13 +131,16 @@ def _fields(
         }
         for q in technology.quantities
     ]  # fmt: skip
-    conditions = [
-        {
-            "name": c.name, "unit": c.unit, "default": c.default, "low": c.low, "high": c.high,
-            "status": c.status, "source": c.source,
-        }
-        for c in technology.conditions
-    ]  # fmt: skip
+    conditions, mechanisms = (
+        [
+            {
+                "name": c.name, "unit": c.unit, "default": c.default, "low": c.low,
+                "high": c.high, "status": c.status, "source": c.source,
+            }
+            for c in axes
+        ]
+        for axes in (technology.stated, technology.extras)
+    )  # fmt: skip
     return {
         "name": technology.name,
         "title": technology.title,
@@ -125,6 +150,7 @@ def _fields(
         "cells_per_value": technology.cells_per_bit,
         "quantities": quantities,
         "conditions": conditions,
+        "mechanisms": mechanisms,
         "set": chosen,
         "derived": technology.derived(chosen),
         "notes": list(technology.notes),

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from hysteron.campaign.store import canonical
 from hysteron.campaign.trial import Condition
 from hysteron.chips.source import Marginal
+from hysteron.chips.trajectory import SENSE
+from hysteron.driver.grid import History, Point, history_notes, memory_points
+from hysteron.driver.options import configured, read_previous
 from hysteron.errors import InputError
 from hysteron.image.layout import ROLES, ImageLayout, Section
 from hysteron.memory.channel import Channel
 from hysteron.memory.load import load_technology
 from hysteron.memory.technology import Technology
 
-#: Points of one grid: more is a typing mistake rather than a plan.
-MAX_POINTS = 10_000
-
-
-@dataclass(frozen=True)
-class Point:
-    """One point of a grid: the mean error rate per cell, what was set, and the chips' source."""
-
-    ber: float
-    condition: Condition
-    settings: Mapping[str, float] = field(default_factory=dict)
+__all__ = ["Point", "choose_points", "memory_points"]
 
 
 def choose_points(
@@ -45,20 +36,43 @@ def choose_points(
         if settings:
             raise InputError("conditions need a technology (-m)", got=settings[0])
         return rate_points(layout, parse_rates(ber), only), ()
-    placement = parse_placement(memory or "", layout)
-    notes: list[str] = []
-    for technology in {t.name: t for t in placement.values()}.values():
-        notes.append(f"{technology.name}: {technology.formula}")
-        notes += [f"{technology.name}: {note}" for note in technology.notes]
-        if unsourced := technology_assumptions(technology):
-            notes.append(f"{technology.name}: assumptions, not sources: {', '.join(unsourced)}")
-    return memory_points(layout, placement, parse_settings(settings), only), tuple(notes)
+    given = parse_items(settings)
+    placement, options = configured(parse_placement(memory or "", layout), given)
+    conditions = {name: numbers(name, given[name]) for name in given if name not in options}
+    previous = read_previous(options.get("previous", ""), placement, layout)
+    history = History(options.get("engine", "auto"), previous, options.get("sense", SENSE[0]))
+    points = memory_points(layout, placement, conditions, only, history)
+    notes = [
+        note
+        for technology in {t.name: t for t in placement.values()}.values()
+        for note in technology_notes(technology)
+    ]
+    return points, (*notes, *history_notes(placement, points, history))
+
+
+def technology_notes(technology: Technology) -> list[str]:
+    """Return what is to be told of a technology: formula, notes, options, assumptions."""
+    notes = [f"{technology.name}: {technology.formula}"]
+    notes += [f"{technology.name}: {note}" for note in technology.notes]
+    if technology.chosen:
+        chosen = ", ".join(f"{name} = {value}" for name, value in technology.chosen.items())
+        notes.append(f"{technology.name}: {chosen}")
+    if unsourced := technology_assumptions(technology):
+        notes.append(f"{technology.name}: assumptions, not sources: {', '.join(unsourced)}")
+    return notes
 
 
 def technology_assumptions(technology: Technology) -> list[str]:
-    """Return "name = value" of every number and default condition without a source."""
-    constants = [f"{q.name} = {q.value:g}" for q in technology.quantities if _assumed(q.status)]
-    defaults = [f"{c.name} = {c.default:g}" for c in technology.conditions if _assumed(c.status)]
+    """Return "name = value" of every number and default condition without a source.
+
+    The array's geometry is told where it matters (``grid.history_notes``).
+    """
+    constants = [
+        f"{q.name} = {q.value:g}"
+        for q in technology.quantities
+        if _assumed(q.status) and not q.name.startswith("array_")
+    ]
+    defaults = [f"{c.name} = {c.default:g}" for c in technology.stated if _assumed(c.status)]
     return constants + defaults
 
 
@@ -79,13 +93,23 @@ def parse_rates(text: str) -> list[float]:
 
 def parse_settings(items: Sequence[str]) -> dict[str, list[float]]:
     """Return the values per condition of "NAME=V[,V...]" items. Raises InputError."""
-    found: dict[str, list[float]] = {}
+    return {name: numbers(name, texts) for name, texts in parse_items(items).items()}
+
+
+def parse_items(items: Sequence[str]) -> dict[str, list[str]]:
+    """Return the texts per name of "NAME=V[,V...]" items. Raises InputError."""
+    found: dict[str, list[str]] = {}
     for item in items:
         name, equals, values = item.partition("=")
         if not equals or not name.strip() or name.strip() in found:
             raise InputError("not a setting", got=item, wanted="NAME=V[,V...], each name once")
-        found[name.strip()] = [_number(value, name.strip()) for value in values.split(",")]
+        found[name.strip()] = [value.strip() for value in values.split(",")]
     return found
+
+
+def numbers(name: str, texts: Sequence[str]) -> list[float]:
+    """Return the values of a condition. Raises InputError."""
+    return [_number(text, name) for text in texts]
 
 
 def _number(text: str, what: str) -> float:
@@ -150,65 +174,9 @@ def rate_points(layout: ImageLayout, rates: Sequence[float], only: str | None) -
         Point(
             rate,
             Condition(
-                canonical({"ber": rate, "sections": sections}),
+                canonical({"engine": "marginal", "ber": rate, "sections": sections}),
                 Marginal(dict.fromkeys(sections, Channel.symmetric(rate))),
             ),
         )
         for rate in rates
     ]
-
-
-def memory_points(
-    layout: ImageLayout,
-    placement: Mapping[str, Technology],
-    settings: Mapping[str, Sequence[float]],
-    only: str | None,
-) -> list[Point]:
-    """Return the grid of all combinations of settings.
-
-    A setting goes to every technology that has such a condition. Raises InputError when
-    none has it, for values out of range, and when nothing is placed.
-    """
-    sections = [name for name in select_sections(layout, only) if name in placement]
-    if not sections:
-        raise InputError("no section is placed in a technology")
-    for name in settings:
-        if not any(name in _conditions(placement[section]) for section in sections):
-            known = sorted({c for section in sections for c in _conditions(placement[section])})
-            raise InputError(f"unknown condition '{name}'", wanted=", ".join(known) or "none")
-    grid = list(itertools.islice(itertools.product(*settings.values()), MAX_POINTS + 1))
-    if len(grid) > MAX_POINTS:
-        raise InputError("too many combinations of settings", wanted=f"at most {MAX_POINTS}")
-    return [
-        _point(layout, placement, sections, dict(zip(settings, values, strict=True)))
-        for values in grid
-    ]
-
-
-def _conditions(technology: Technology) -> tuple[str, ...]:
-    return tuple(condition.name for condition in technology.conditions)
-
-
-def _point(
-    layout: ImageLayout,
-    placement: Mapping[str, Technology],
-    sections: Sequence[str],
-    settings: Mapping[str, float],
-) -> Point:
-    channels: dict[str, Channel] = {}
-    derived: dict[tuple[str, int], Channel] = {}
-    wrong = cells = 0.0
-    for name in sections:
-        technology, section = placement[name], layout.section(name)
-        levels = 3 if section.type.dtype == "t2" and technology.stores(3) else 2
-        mine = {key: v for key, v in settings.items() if key in _conditions(technology)}
-        key = (technology.name, levels)
-        if key not in derived:
-            derived[key] = technology.channel(levels, mine)
-        channels[name] = derived[key]
-        count = section.cells.count * (1 if levels == 3 else section.cells.planes)
-        wrong, cells = wrong + count * derived[key].error_rate(), cells + count
-    # Channels name the condition: a changed file or model of physics is another condition.
-    named = {name: channel.matrix for name, channel in channels.items()}
-    condition = Condition(canonical({"channels": named}), Marginal(channels))
-    return Point(wrong / cells, condition, settings)

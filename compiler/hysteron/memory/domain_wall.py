@@ -13,17 +13,23 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
+from hysteron.errors import UnsupportedError
+from hysteron.memory import array
 from hysteron.memory.channel import Channel
-from hysteron.memory.numerics import Vector, require, require_positive, spread_nodes, tail
+from hysteron.memory.condition import Condition
+from hysteron.memory.gray import gray_bits
+from hysteron.memory.level_chain import Amplifier, scrubbed
+from hysteron.memory.numerics import require, require_positive
 from hysteron.memory.schema import DomainWallFile, described
+from hysteron.memory.states.base import Cells, Site
+from hysteron.memory.states.domain_wall import WallCells, WallLaw
 from hysteron.memory.technology import Technology, to_channel
 
-_NS_PER_YEAR = 365.25 * 24 * 3600e9
-_KELVIN = 273.15
+HOURS_PER_YEAR = 365.25 * 24
 _MAX_LEVELS = 16
 
 
@@ -39,6 +45,9 @@ class DomainWall(Technology):
         "exp(-Delta T0/T)/tau0;  bits: Gray code, mean over the positions in a cell"
     )
     plot_axis = "position_sigma"
+    mechanisms: ClassVar[tuple[Condition, ...]] = (
+        array.WRITE_ATTEMPTS, array.VERIFY, array.SCRUB, array.DIE, *array.sensing("pitch", 0.35),
+    )  # fmt: skip
 
     @classmethod
     def from_file(cls, data: DomainWallFile, folder: Path) -> Self:
@@ -69,13 +78,21 @@ class DomainWall(Technology):
         count = self.data.levels.bit_length() - 1
         return count if 1 << count == self.data.levels else 0
 
+    @property
+    def bit_levels(self) -> int:
+        """Number of levels of the cell that bits are stored in."""
+        return self.data.levels if self.bits_per_cell > 1 else 2
+
     def bit_channels(self, conditions: Mapping[str, float] | None = None) -> tuple[Channel, ...]:
         """Return the channel of each Gray-coded bit, most significant first.
 
         Exact when the other bits of the cell are uniform; errors of one cell's bits are
         dependent, which ``channel(n)`` keeps and these marginals do not.
         """
-        matrix = np.array(self.channel(self.data.levels, conditions).matrix)
+        return self._split(self.channel(self.data.levels, conditions))
+
+    def _split(self, cell: Channel) -> tuple[Channel, ...]:
+        matrix = np.array(cell.matrix)
         codes = np.array([gray_bits(level, self.bits_per_cell) for level in range(len(matrix))])
         channels = []
         for bits in codes.T:
@@ -94,54 +111,50 @@ class DomainWall(Technology):
                 )
         return rates
 
+    def storage_hours(self, values: Mapping[str, float]) -> float:
+        """Return the retention time in hours."""
+        return values["retention_years"] * HOURS_PER_YEAR
+
     def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
         if levels != self.data.levels:
-            each = self.bit_channels(values)
+            each = self._split(self._channel(self.data.levels, values))
             p01, p10 = (math.fsum(getattr(c, p) for c in each) / len(each) for p in ("p01", "p10"))
             return Channel.binary(p01, p10)
-        return to_channel(self._write(values) @ self._retention(values))
+        law, amplifier = self._law(values), self._amplifier(values)
+        relative, weights = law.nodes()
+        hours, every = self.storage_hours(values), values["scrub_interval_hours"]
+        scrubs, rest = array.intervals(hours, every, self.name)
+        if amplifier.perfect and not scrubs:  # one matrix per barrier, averaged
+            kept = np.tensordot(weights, law.kept(law.hops(relative, hours)), 1)
+            return to_channel(law.programmed(np.eye(levels)) @ kept)
+        last = law.kept(law.hops(relative, rest))
+        between = law.kept(law.hops(relative, every)) if scrubs else last
+        total = np.zeros((levels, levels))
+        for offset, share in zip(*amplifier.offsets(), strict=True):
+            accepted = amplifier.seen(float(offset), values["verify_margin"])
+            written = law.programmed(accepted)
+            again = np.broadcast_to(written[None, :, None, :], (1, levels, levels, levels))
+            seen = amplifier.seen(float(offset))
+            chain = scrubbed(written[None], between, last, seen, again, scrubs)
+            total += share * np.tensordot(weights, chain, 1)
+        return to_channel(total)
 
-    def _write(self, values: Mapping[str, float]) -> Vector:
-        sigma, bias = values["position_sigma"], self.data.position_bias.value
-        up, down = float(tail((0.5 - bias) / sigma)), float(tail((0.5 + bias) / sigma))
-        count = self.data.levels
-        step = np.diag([up] * (count - 1), 1) + np.diag([down] * (count - 1), -1)
-        return np.asarray(step + np.diag(1.0 - step.sum(axis=1)))
+    def _law(self, values: Mapping[str, float]) -> WallLaw:
+        data = self.data
+        return WallLaw(
+            data.levels, values, data.position_bias.value, data.attempt_time_ns.value,
+            data.reference_temperature_c.value,
+        )  # fmt: skip
 
-    def _retention(self, values: Mapping[str, float]) -> Vector:
-        """Return the mean over barriers of exp(hops L), L the path graph's Laplacian.
+    def _amplifier(self, values: Mapping[str, float]) -> Amplifier:
+        steps = tuple(float(level) for level in range(self.data.levels))
+        thresholds = tuple(step + 0.5 for step in steps[:-1])
+        return Amplifier(steps, thresholds, values["column_offset_sigma"], values["sense_noise"])
 
-        Its eigenvectors are cosines, eigenvalues 2 - 2 cos(pi k / n): only scalars are
-        averaged.
-        """
-        count, sigma = self.data.levels, values["delta_sigma_percent"] / 100
-        z, weights = spread_nodes(sigma)
-        reference = self.data.reference_temperature_c.value + _KELVIN
-        barrier = (
-            values["delta"] * (1 + sigma * z) * reference / (values["temperature_c"] + _KELVIN)
-        )
-        time = values["retention_years"] * _NS_PER_YEAR
-        hops = time * np.exp(-barrier) / self.data.attempt_time_ns.value
-        k = np.arange(count)
-        decayed = weights @ np.expm1(-np.outer(hops, 2 - 2 * np.cos(math.pi * k / count)))
-        modes = np.cos(math.pi * np.outer(k + 0.5, k) / count)
-        modes /= np.linalg.norm(modes, axis=0)
-        # expm1 and the identity apart: small hop probabilities are not lost in 1 - x
-        change = (modes * decayed) @ modes.T
-        matrix = np.clip(np.eye(count) + change, 0.0, 1.0)
-        return np.asarray(matrix / matrix.sum(axis=1, keepdims=True))
-
-
-def gray_bits(level: int, count: int) -> tuple[int, ...]:
-    """Return the Gray code of a level, most significant bit first."""
-    code = level ^ (level >> 1)
-    return tuple(code >> k & 1 for k in reversed(range(count)))
-
-
-def gray_level(bits: tuple[int, ...]) -> int:
-    """Return the level whose Gray code the bits are, most significant first."""
-    level = binary = 0
-    for bit in bits:
-        binary ^= bit
-        level = level << 1 | binary
-    return level
+    def _cells(self, levels: int, values: Mapping[str, float], site: Site) -> Cells:
+        if levels != self.data.levels:
+            raise UnsupportedError(
+                "bits share cells here: only whole cells have a state", where=self.name,
+                wanted=f"{self.data.levels} levels",
+            )  # fmt: skip
+        return WallCells(self._law(values), self._amplifier(values), values, site)

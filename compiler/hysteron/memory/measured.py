@@ -17,8 +17,9 @@ from typing import Self
 
 from hysteron.errors import InputError
 from hysteron.memory.channel import Channel
+from hysteron.memory.condition import Condition
 from hysteron.memory.schema import MeasuredFile, described, unit_of
-from hysteron.memory.technology import Condition, Technology
+from hysteron.memory.technology import Technology
 
 _RATES = ("p01", "p10")
 _Point = tuple[float, ...]
@@ -57,7 +58,7 @@ class Measured(Technology):
         """Return the technology of a TOML file that names a CSV beside it."""
         grid = read_grid(folder / data.csv)
         parts = described(data)
-        parts["conditions"] = _conditions(grid, data.status, data.source)
+        parts["stated"] = _conditions(grid, data.status, data.source)
         return cls(**parts, cells_per_bit=data.cells_per_bit.value, grid=grid)
 
     def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
@@ -72,7 +73,7 @@ def load_csv(path: Path) -> Measured:
         name=path.stem,
         title=f"measured: {path.name}",
         cells_per_bit=1.0,
-        conditions=_conditions(grid, "measured", path.name),
+        stated=_conditions(grid, "measured", path.name),
         notes=("one device per bit is assumed; a .toml beside the CSV can say otherwise",),
         grid=grid,
     )

@@ -16,6 +16,7 @@ from hysteron.errors import InputError
 Vector = npt.NDArray[np.float64]
 
 _REACH, _STEPS_PER_SIGMA = 8.0, 8
+_PIECE_REACH, _PIECE_POINTS = 8.5, 24
 
 
 def tail(x: npt.ArrayLike) -> Vector:
@@ -29,14 +30,15 @@ def normal_pdf(x: npt.ArrayLike) -> Vector:
     return np.asarray(np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
 
 
-def spread_nodes(sigma: float) -> tuple[Vector, Vector]:
+def spread_nodes(sigma: float, per_sigma: int = _STEPS_PER_SIGMA) -> tuple[Vector, Vector]:
     """Return nodes z and weights of a normal average over cells; one node when sigma is 0.
 
-    The trapezoid rule converges geometrically for a Gaussian weight; 8 sigma cut 1e-15.
+    ``per_sigma`` 2 is enough where the integrand hardly changes in a sigma. The trapezoid
+    rule converges geometrically for a Gaussian weight; 8 sigma cut 1e-15.
     """
     if sigma == 0.0:
         return np.zeros(1), np.ones(1)
-    z = np.arange(-_REACH, _REACH + 1e-9, 1.0 / _STEPS_PER_SIGMA)
+    z = np.arange(-_REACH, _REACH + 1e-9, 1.0 / per_sigma)
     weights = normal_pdf(z)
     return z, weights / weights.sum()
 
@@ -90,3 +92,24 @@ def require_positive(values: Iterable[tuple[str, float]], where: str) -> None:
     """Raise InputError unless every named value is above zero."""
     for name, value in values:
         require(value > 0.0, f"{name} must be above 0, got {value:g}", where)
+
+
+def split_nodes(
+    mean: float, sigma: float, borders: Iterable[tuple[float, float]]
+) -> tuple[Vector, Vector]:
+    """Return nodes and weights of an average over N(mean, sigma^2); one node when sigma is 0.
+
+    ``borders`` are (place, width) where the integrand steps: Gauss-Legendre runs piece by
+    piece between them, so that a step costs no accuracy. 8.5 sigma cut 1e-17.
+    """
+    if sigma == 0.0:
+        return np.full(1, mean), np.ones(1)
+    low, high = mean - _PIECE_REACH * sigma, mean + _PIECE_REACH * sigma
+    inner = {mean - 4 * sigma, mean + 4 * sigma, mean}
+    inner |= {place + side * 7 * width for place, width in borders for side in (-1, 0, 1)}
+    edges = [low, *sorted(edge for edge in inner if low < edge < high), high]
+    nodes, weights = np.polynomial.legendre.leggauss(_PIECE_POINTS)
+    halves = np.diff(edges) / 2
+    x = (np.array(edges[:-1]) + halves)[:, None] + halves[:, None] * nodes
+    density = normal_pdf((x - mean) / sigma) / sigma
+    return x.reshape(-1), (halves[:, None] * weights * density).reshape(-1)

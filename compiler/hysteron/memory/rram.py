@@ -19,9 +19,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from hysteron.errors import InputError
+from hysteron.memory import array
 from hysteron.memory.channel import Channel
-from hysteron.memory.numerics import Table, require, require_positive
+from hysteron.memory.condition import Condition
+from hysteron.memory.gaussian_chain import Drift, Readout
+from hysteron.memory.numerics import Table, Vector, require, require_positive, spread_nodes
 from hysteron.memory.rram_cells import (
     Levels,
     best_reference,
@@ -31,7 +36,10 @@ from hysteron.memory.rram_cells import (
     ternary_errors,
 )
 from hysteron.memory.schema import RramFile, UserTable, described, unit_of
-from hysteron.memory.technology import Condition, Energy, Technology, to_channel
+from hysteron.memory.states.base import Cells, Site
+from hysteron.memory.states.level import LevelCells
+from hysteron.memory.states.rram import RramCells
+from hysteron.memory.technology import Energy, Technology, to_channel
 
 _DISTRIBUTION = ("resistance_ratio", "lrs_spread", "hrs_spread")
 _TABLES = ("programming", "drift", "endurance")
@@ -49,6 +57,10 @@ class Rram(Technology):
         "2T2R: p = Q(ln(RH/RL) / sqrt(sL^2 + sH^2 + so^2)), spreads of ln R"
     )
     plot_axis = "hrs_spread"
+    mechanisms: ClassVar[tuple[Condition, ...]] = (
+        array.WRITE_ATTEMPTS, array.VERIFY, array.SCRUB, array.DIE, array.DEVICE_SHARE,
+        *array.sensing("ln R", 1.0),
+    )  # fmt: skip
 
     @classmethod
     def from_file(cls, data: RramFile, folder: Path) -> Rram:
@@ -67,7 +79,7 @@ class Rram(Technology):
         require(ratio is None or ratio.low > 1, "resistance_ratio must be above 1", data.name)
         require(data.sense_offset.low >= 0, "sense_offset cannot be negative", data.name)
         parts = described(data)
-        parts["conditions"] += tuple(
+        parts["stated"] += tuple(
             _axis_of(table, getattr(data, name))
             for name in _TABLES
             if (table := _table(data, name)) is not None
@@ -82,14 +94,19 @@ class Rram(Technology):
         kind = TernaryRram if is_ternary else Rram
         return kind(**parts, cells_per_bit=1.0 if data.cell == "1t1r" else 2.0, data=data)
 
-    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy:
+    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy | None:
         """Return programming energy in units of one SET at unit energy; reads are unknown.
 
         A random bit costs half a SET and half a RESET per device: 1T1R one device,
-        2T2R one SET and one RESET.
+        2T2R one SET and one RESET; with verify as often as it takes.
         """
-        low, high = self._energies(self.resolve(conditions))
-        program = (low + high) / 2 if self.data.cell == "1t1r" else low + high
+        values = self.resolve(conditions)
+        low, high = self._energies(values)
+        pulses = self._readout(values).pulses()
+        if self.data.cell == "1t1r":
+            program = (low * pulses[1] + high * pulses[0]) / 2
+        else:
+            program = (low + high) * sum(pulses) / 2
         return Energy(program, None, False, "one SET of one device with set_energy = 1")
 
     def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -103,11 +120,78 @@ class Rram(Technology):
             "bit error rate of 2T2R with these devices": differential(now),
         }
 
+    def not_derivable(self, values: Mapping[str, float]) -> str:
+        """Return why no channel holds: what stays with a device differs from level to level."""
+        if values["scrub_interval_hours"] and (values["device_share"] or values["die_sigma"]):
+            return "scrub together with device_share or die_sigma"
+        return ""
+
+    def storage_hours(self, values: Mapping[str, float]) -> float:
+        """Return the retention time in hours, where the file has a drift table."""
+        return values.get("retention_hours", 0.0)
+
     def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
         now = self._levels(values)
+        if any(values[name] != default for name, default in self._off.items()):
+            return self._followed(values)
         if self.data.cell == "1t1r":
             return Channel.binary(*single(now, self._reference(values)))
         return Channel.symmetric(differential(now))
+
+    @property
+    def _off(self) -> dict[str, float]:
+        return {condition.name: condition.default for condition in self.mechanisms}
+
+    def _readout(self, values: Mapping[str, float]) -> Readout:
+        """Return the number that is compared right after a write, in ln R."""
+        fresh, share, die = self._written(values), values["device_share"], values["die_sigma"]
+        distance = fresh.high - fresh.low
+        both = math.hypot(fresh.low_spread, fresh.high_spread)
+        if self.data.cell == "1t1r":
+            reference = self._reference(values)
+            means = (reference - fresh.high, reference - fresh.low)
+            spreads = (fresh.high_spread, fresh.low_spread)
+            moves = (die * distance, 0.0)
+        else:
+            means, spreads, moves = (-distance, distance), (both, both), (die * distance,) * 2
+        return Readout(
+            means,
+            tuple(s * math.sqrt(1 - share) for s in spreads),
+            tuple(math.hypot(s * math.sqrt(share), m) for s, m in zip(spreads, moves, strict=True)),
+            (0.0,),
+            math.hypot(fresh.offset, values["column_offset_sigma"]),
+            values["sense_noise"],
+            int(values["write_attempts"]),
+            bool(values["verify"]),
+            values["verify_margin"],
+        )
+
+    def _followed(self, values: Mapping[str, float]) -> Channel:
+        """Return the channel of the whole chain, by quadrature over ln R."""
+        readout = self._readout(values)
+        hours, every = self.storage_hours(values), values["scrub_interval_hours"]
+        scrubs, rest = array.intervals(hours, every, self.name)
+        last = self._drifted(rest)
+        return to_channel(readout.channel(scrubs, self._drifted(every) if scrubs else last, last))
+
+    def _drifted(self, hours: float) -> Drift:
+        """Return the drift of the number that is compared, per stored bit."""
+        low, low_spread, high, high_spread = self._drift(hours)
+        if self.data.cell == "1t1r":
+            return Drift((-high, -low), (high_spread, low_spread))
+        both = math.hypot(low_spread, high_spread)
+        return Drift((low - high, high - low), (both, both))
+
+    def _drift(self, hours: float) -> tuple[float, float, float, float]:
+        table = self._tables.get("drift")
+        if table is None or not hours:
+            return 0.0, 0.0, 0.0, 0.0
+        row = table.at(hours)
+        return row["lrs_shift"], row["lrs_spread"], row["hrs_shift"], row["hrs_spread"]
+
+    def _cells(self, levels: int, values: Mapping[str, float], site: Site) -> Cells:
+        written, reference = self._written(values), self._reference(values)
+        return RramCells(self.data.cell, written, reference, self._drift, values, site)
 
     def _other_levels(self) -> str:
         return "ternary weights are stored by hfo2-rram-2t2r-ternary"
@@ -128,14 +212,15 @@ class Rram(Technology):
         offset = values["sense_offset"]
         return Levels(0.0, state["lrs_spread"], distance, state["hrs_spread"], offset)
 
+    def _written(self, values: Mapping[str, float]) -> Levels:
+        """Return the distributions right after a write: worn by the cycles before it."""
+        levels, row = self._fresh(values), self._row("endurance", values)
+        return levels.moved(**{k: row[k] for k in _MOVES}) if row else levels
+
     def _levels(self, values: Mapping[str, float]) -> Levels:
         """Return the distributions after endurance and drift."""
-        levels = self._fresh(values)
-        for name in ("endurance", "drift"):
-            row = self._row(name, values)
-            if row:
-                levels = levels.moved(**{k: row[k] for k in _MOVES})
-        return levels
+        levels, row = self._written(values), self._row("drift", values)
+        return levels.moved(**{k: row[k] for k in _MOVES}) if row else levels
 
     def _reference(self, values: Mapping[str, float]) -> float:
         if self.data.reference is not None:
@@ -165,19 +250,32 @@ class TernaryRram(Rram):
     cell_levels: ClassVar[tuple[int, ...]] = (3,)
     options: ClassVar[Mapping[str, tuple[str, ...]]] = {"rule": ("sense", "authors")}
 
-    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy:
-        """Return programming energy for equally frequent weights: 0 takes two RESETs."""
-        low, high = self._energies(self.resolve(conditions))
-        program = (2 * (low + high) + 2 * high) / 3
+    def energy(self, conditions: Mapping[str, float] | None = None) -> Energy | None:
+        """Return programming energy for equally frequent weights: 0 takes two RESETs.
+
+        None with verify: how often it writes is not derived.
+        """
+        values = self.resolve(conditions)
+        if values["verify"] and values["write_attempts"] > 1:
+            return None
+        low, high = self._energies(values)
+        program = (2 * (low + high) + 2 * high) / 3 * values["write_attempts"]
         return Energy(program, None, False, "one SET of one device with set_energy = 1")
 
     def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return the reference in force."""
         return {"reference above the LRS median, ln R": self._reference(self.resolve(conditions))}
 
+    def not_derivable(self, values: Mapping[str, float]) -> str:
+        """Return why no channel holds: two devices and a reference are no single number."""
+        if values["verify"] and values["write_attempts"] > 1:
+            return "verify of ternary cells"
+        return "scrub of ternary cells" if values["scrub_interval_hours"] else ""
+
     def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
         if self.option("rule") == "sense":
-            return to_channel(ternary(self._levels(values), self._reference(values)))
+            return to_channel(self._sensed(values))
+        self._check_authors(values)
         half = values["error_probability"] / (1 + values["zero_probability"])
         if half > 0.5:
             raise InputError(
@@ -187,6 +285,33 @@ class TernaryRram(Rram):
                 wanted=f"at most {(1 + values['zero_probability']) / 2:g}",
             )
         return to_channel([[0, half, 0], [half, 0, half], [0, half, 0]])
+
+    def _sensed(self, values: Mapping[str, float]) -> Vector:
+        """Return the error probabilities; offsets and noise add up, chips are averaged."""
+        now, reference = self._levels(values), self._reference(values)
+        offset = math.hypot(now.offset, values["column_offset_sigma"], values["sense_noise"])
+        fresh = self._fresh(values)
+        step = values["die_sigma"] * (fresh.high - fresh.low)
+        shifts, weights = spread_nodes(step, 2)
+        mean = np.zeros((3, 3))
+        for shift, weight in zip(step * shifts, weights, strict=True):
+            high = now.high + float(shift)
+            there = Levels(now.low, now.low_spread, high, now.high_spread, offset)
+            mean += weight * ternary(there, reference)
+        return mean
+
+    def _check_authors(self, values: Mapping[str, float]) -> None:
+        used = [name for name, off in self._off.items() if values[name] != off]
+        if used:
+            raise InputError(
+                "rule = authors is an error rate per weight, not a cell", where=self.name,
+                got=f"{used[0]} = {values[used[0]]:g}", fix="use rule = sense",
+            )  # fmt: skip
+
+    def _cells(self, levels: int, values: Mapping[str, float], site: Site) -> Cells:
+        if self.option("rule") == "authors":
+            return LevelCells(self._channel(levels, values), values, site)
+        return super()._cells(levels, values, site)
 
     def _reference(self, values: Mapping[str, float]) -> float:
         if self.data.reference is not None:

@@ -7,10 +7,13 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import fields
 
-from hysteron.memory.technology import Condition, Quantity
+from hysteron.memory.array import DEFAULT_GEOMETRY, GEOMETRY_SOURCE
+from hysteron.memory.condition import Condition, Quantity
+from hysteron.memory.geometry import ArrayGeometry
 
 Status = Literal["measured", "published", "derived", "assumption"]
 
+_SIZES = ("rows", "columns", "word_bits", "columns_per_amplifier")
 _UNITS = {
     "ns": "ns",
     "years": "years",
@@ -42,6 +45,18 @@ class Axis(Struct, frozen=True, forbid_unknown_fields=True):
     help: str
 
 
+class ArrayTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where cells sit; see ``geometry``. Bits of a word share a write, columns an amplifier."""
+
+    rows: int
+    columns: int
+    word_bits: int
+    columns_per_amplifier: int
+    interleaved: bool
+    status: Status
+    source: str
+
+
 class TechnologyFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every technology file starts with."""
 
@@ -50,6 +65,7 @@ class TechnologyFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     title: str
     physics: str
     notes: tuple[str, ...] = ()
+    array: ArrayTable | None = None
 
 
 class IdealFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,6 +96,7 @@ class StMramFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw_onl
     reference_temperature_c: Number
     read_current_ratio: Number
     read_pulse_ns: Number
+    tunnel_magnetoresistance_percent: Number
     profile: tuple[ProfileStep, ...] = ()
 
 
@@ -196,20 +213,39 @@ def unit_of(name: str) -> str:
 
 
 def described(data: TechnologyFile) -> dict[str, Any]:
-    """Return the arguments of Technology that a file's struct determines."""
+    """Return the arguments of Technology that a file's struct determines.
+
+    Raises InputError for an array whose parts do not divide.
+    """
     members = {entry.name: getattr(data, entry.name) for entry in fields(data)}
+    numbers = tuple(
+        Quantity(k, unit_of(k), v.value, v.status, v.source)
+        for k, v in members.items()
+        if isinstance(v, Number)
+    )
+    stated = data.array
+    geometry = DEFAULT_GEOMETRY
+    status, source = "assumption", GEOMETRY_SOURCE
+    if stated is not None:
+        geometry = ArrayGeometry(
+            stated.rows, stated.columns, stated.word_bits, stated.columns_per_amplifier,
+            stated.interleaved,
+        )  # fmt: skip
+        status, source = stated.status, stated.source
     return {
         "name": data.name,
         "title": data.title,
         "notes": data.notes,
-        "conditions": tuple(
+        "stated": tuple(
             Condition(k, unit_of(k), v.default, v.low, v.high, v.help, v.status, v.source)
             for k, v in members.items()
             if isinstance(v, Axis)
         ),
-        "quantities": tuple(
-            Quantity(k, unit_of(k), v.value, v.status, v.source)
-            for k, v in members.items()
-            if isinstance(v, Number)
-        ),
+        "quantities": (*numbers, *_sizes(geometry, status, source)),
+        "geometry": geometry,
     }
+
+
+def _sizes(geometry: ArrayGeometry, status: str, source: str) -> tuple[Quantity, ...]:
+    sizes = [(name, getattr(geometry, name)) for name in _SIZES]
+    return tuple(Quantity(f"array_{k}", "", float(v), status, source) for k, v in sizes)

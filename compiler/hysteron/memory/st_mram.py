@@ -9,31 +9,24 @@ z of the whole chain; averages of single mechanisms are never multiplied.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 
-from hysteron.memory import macrospin
+from hysteron.memory import array, macrospin
 from hysteron.memory.channel import Channel
-from hysteron.memory.numerics import Vector, require, require_positive, spread_nodes
+from hysteron.memory.condition import Condition
+from hysteron.memory.level_chain import Amplifier, scrubbed
+from hysteron.memory.numerics import Vector, require, require_positive
 from hysteron.memory.schema import StMramFile, described
+from hysteron.memory.states.base import Cells, Site
+from hysteron.memory.states.st_mram import HOURS_PER_YEAR, Law, StMramCells
 from hysteron.memory.technology import Energy, Technology, to_channel
-
-_NS_PER_HOUR = 3600e9
-_HOURS_PER_YEAR = 365.25 * 24
-_KELVIN = 273.15
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """The distribution of cells: barriers (reference temperature) and weights, per node."""
-
-    weights: Vector
-    relative: Vector
-    delta: tuple[Vector, Vector]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +48,15 @@ class StMram(Technology):
         "read_toward": ("0", "1"),
     }
     plot_axis = "write_pulse_ns"
+    mechanisms: ClassVar[tuple[Condition, ...]] = (
+        array.WRITE_ATTEMPTS, array.VERIFY, array.SCRUB, array.DIE, *array.sensing("ln R", 0.5),
+    )  # fmt: skip
 
     @classmethod
     def from_file(cls, data: StMramFile, folder: Path) -> Self:
         """Return the technology of a file; raises InputError for impossible constants."""
-        names = ("delta_ap_ratio", "ic0_ap_ratio", "relaxation_time_ns", "attempt_time_ns")
+        names = ("delta_ap_ratio", "ic0_ap_ratio", "relaxation_time_ns", "attempt_time_ns",
+                 "tunnel_magnetoresistance_percent")  # fmt: skip
         values = [(name, getattr(data, name).value) for name in names]
         axes = [("write_pulse_ns", data.write_pulse_ns.low), ("delta", data.delta.low)]
         require_positive([*values, *axes], data.name)
@@ -74,108 +71,135 @@ class StMram(Technology):
         return cls(**described(data), cells_per_bit=1.0, data=data)
 
     def energy(self, conditions: Mapping[str, float] | None = None) -> Energy:
-        """Return I^2 R t, relative: Ic0 and R are not identifiable from public data."""
+        """Return I^2 R t, relative: Ic0 and R are not identifiable from public data.
+
+        All attempts count, and with verify the reads between them.
+        """
         values, default = self.resolve(conditions), self.resolve(None)
         unit = _charge(default)
         read = self.data.read_current_ratio.value**2 * self.data.read_pulse_ns.value
+        pulses, checks = self._effort(values)
+        program = (pulses * _charge(values) + checks * read) / unit
         reference = "one write pulse at this technology's default conditions"
-        return Energy(_charge(values) / unit, read / unit, False, reference)
+        return Energy(program, read / unit, False, reference)
+
+    def _effort(self, values: Mapping[str, float]) -> tuple[float, float]:
+        """Return the mean numbers of write pulses and of verify reads of one bit."""
+        attempts = values["write_attempts"]
+        if not values["verify"] or attempts == 1:
+            return attempts, 0.0
+        law, amplifier = self.law(values), self._amplifier(values)
+        relative, weights = law.nodes()
+        differs = [p if t else 1 - p for t, p in enumerate(_OLD_IS_0[self.option("previous")])]
+        pulses = checks = 0.0
+        for offset, share in zip(*amplifier.offsets(), strict=True):
+            accepted = amplifier.seen(float(offset), values["verify_margin"])
+            for t, failure in enumerate(reversed(law.write_failures(relative))):
+                missed, seen = accepted[1 - t, t], accepted[t, t]
+                left = weights * differs[t] * failure
+                wrong, right = left, weights - left
+                counts = [1.0]
+                for _ in range(int(attempts) - 1):
+                    wrong, right = wrong * (1 - missed), right * (1 - seen)
+                    counts.append(float((wrong + right).sum()))
+                    wrong, right = wrong * failure, right + wrong * (1 - failure)
+                pulses += share * sum(counts) / 2
+                checks += share * sum(counts[:-1]) / 2
+        return pulses, checks
 
     def derived(self, conditions: Mapping[str, float] | None = None) -> dict[str, float]:
         """Return mechanisms apart, the bound for complementary old data, and sizes."""
         values = self.resolve(conditions)
-        cells = self._cells(values)
-        fails = self._write_failures(cells, values)
-        escapes = self._retention(cells, values)
+        law = self.law(values)
+        relative, weights = law.nodes()
+        fails = law.write_failures(relative)
+        escapes = law.escapes(relative, self.storage_hours(values), True)
         bound = self.configured(previous="complement").channel(2, values).error_rate()
         current = values["write_current_ratio"] / self.data.write_current_ratio.default
         kept = macrospin.two_state(*escapes)
         return {
             "pulse in units of t_d": values["write_pulse_ns"] / self.data.relaxation_time_ns.value,
-            "write error rate 0 -> 1": float(cells.weights @ fails[0]),
-            "write error rate 1 -> 0": float(cells.weights @ fails[1]),
+            "write error rate 0 -> 1": float(weights @ fails[0]),
+            "write error rate 1 -> 0": float(weights @ fails[1]),
             "bit error rate, previous = complement (upper bound)": bound,
-            "retention bit error rate": float(cells.weights @ (kept[:, 0, 1] + kept[:, 1, 0]) / 2),
+            "retention bit error rate": float(weights @ (kept[:, 0, 1] + kept[:, 1, 0]) / 2),
             "retention first-passage probability (not an error rate)": float(
-                cells.weights @ sum(macrospin.first_passage(e) for e in escapes) / 2
+                weights @ sum(macrospin.first_passage(e) for e in escapes) / 2
             ),
             "access transistor width, relative (width ~ write current)": current,
         }
 
+    def law(self, values: Mapping[str, float]) -> Law:
+        """Return the physics of one cell at resolved conditions; it keeps its tables."""
+        key = tuple(sorted(values.items()))
+        if key not in self._laws:
+            exponent, toward = float(self.option("exponent")), self.option("read_toward") == "1"
+            brown = self.option("prefactor") == "brown"
+            self._laws[key] = Law(self.data, values, exponent, brown, toward)
+        return self._laws[key]
+
+    @cached_property
+    def _laws(self) -> dict[tuple[tuple[str, float], ...], Law]:
+        return {}
+
+    def storage_hours(self, values: Mapping[str, float]) -> float:
+        """Return the retention time in hours."""
+        return values["retention_years"] * HOURS_PER_YEAR
+
     def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
-        cells = self._cells(values)
-        chain = self._write(cells, values)
-        chain = chain @ macrospin.two_state(*self._retention(cells, values))
-        chain = chain @ macrospin.two_state(*self._read_disturb(cells, values))
-        return to_channel(np.tensordot(cells.weights, chain, 1))
-
-    def _cells(self, values: Mapping[str, float]) -> _Cells:
-        sigma = values["delta_sigma_percent"] / 100
-        z, weights = spread_nodes(sigma)
-        relative = 1.0 + sigma * z
-        delta = values["delta"] * relative
-        return _Cells(weights, relative, (delta, delta * self.data.delta_ap_ratio.value))
-
-    def _write_failures(self, cells: _Cells, values: Mapping[str, float]) -> list[Vector]:
-        """Return P(still in state s after a pulse that should leave it), s = 0, 1."""
-        tau = values["write_pulse_ns"] / self.data.relaxation_time_ns.value
-        i = values["write_current_ratio"] / cells.relative
-        from_p = macrospin.write_error_rate(cells.delta[0], i, tau)
-        i_ap = i / self.data.ic0_ap_ratio.value
-        return [from_p, macrospin.write_error_rate(cells.delta[1], i_ap, tau)]
-
-    def _write(self, cells: _Cells, values: Mapping[str, float]) -> Vector:
-        """Return (cells, stored bit, state): a pulse towards the state it is in changes nothing."""
-        fails = self._write_failures(cells, values)
-        was_0 = {
-            "random": (0.5, 0.5),
-            "complement": (0.0, 1.0),
-            "zeros": (1.0, 1.0),
-            "ones": (0, 0),
-        }
-        p0_when_0, p0_when_1 = was_0[self.option("previous")]
-        stays_1, stays_0 = (1 - p0_when_0) * fails[1], p0_when_1 * fails[0]
-        rows = ((1 - stays_1, stays_1), (stays_0, 1 - stays_0))
-        return np.stack([np.stack(row, -1) for row in rows], -2)
-
-    def _rate(self, delta: Vector, i: Vector) -> Vector:
-        """Return the escape rate per ns at barrier delta under current i."""
-        exponent = float(self.option("exponent"))
-        if self.option("prefactor") == "brown":
-            return macrospin.escape_rate(delta, i, self.data.relaxation_time_ns.value, exponent)
-        return macrospin.arrhenius_rate(delta, i, self.data.attempt_time_ns.value, exponent)
-
-    def _retention(self, cells: _Cells, values: Mapping[str, float]) -> tuple[Vector, Vector]:
-        """Return rate times time out of P and AP, summed over the profile and the storage."""
-        steps = [(step.hours, step.temperature_c) for step in self.data.profile]
-        steps.append((values["retention_years"] * _HOURS_PER_YEAR, values["temperature_c"]))
-        still = np.zeros_like(cells.relative)
-        out = [
-            sum(
-                (hours * _NS_PER_HOUR * self._rate(delta * self._cooling(temperature), still)
-                 for hours, temperature in steps),
-                start=still,
+        law, amplifier = self.law(values), self._amplifier(values)
+        relative, weights = law.nodes()
+        hours = self.storage_hours(values)
+        scrubs, rest = array.intervals(hours, values["scrub_interval_hours"], self.name)
+        if not self.scrub_matters(values):
+            scrubs, rest = 0, hours
+        spent = (hours - rest) / max(scrubs, 1)
+        reads = [values["reads"] * (part / hours if scrubs else 1.0) for part in (spent, rest)]
+        start = macrospin.two_state(*law.escapes(relative, 0.0, True))
+        between, last = (
+            _kept(law, relative, part, n) for part, n in zip((spent, rest), reads, strict=True)
+        )
+        old = _OLD_IS_0[self.option("previous")]
+        total = np.zeros((2, 2))
+        for offset, share in zip(*amplifier.offsets(), strict=True):
+            rewrite = law.rewrite(relative, amplifier, float(offset))
+            # [stored, state]: mixed over the old state
+            first = np.stack(
+                [p * rewrite[:, t, 0] + (1 - p) * rewrite[:, t, 1] for t, p in enumerate(old)], 1
             )
-            for delta in cells.delta
-        ]  # fmt: skip
-        return out[0], out[1]
+            seen = amplifier.seen(float(offset))
+            chain = scrubbed(first @ start, between, last, seen, rewrite, scrubs)
+            total += share * np.tensordot(weights, chain, 1)
+        return to_channel(total)
 
-    def _read_disturb(self, cells: _Cells, values: Mapping[str, float]) -> tuple[Vector, Vector]:
-        """Return rate times time out of P and AP under the read current.
+    def scrub_matters(self, values: Mapping[str, float]) -> bool:
+        """Return whether a bit can be misread: writing the bit that is there changes nothing."""
+        return not self._amplifier(values).perfect
 
-        Ic0 ~ Delta kT does not change with temperature when Delta ~ 1/T.
-        """
-        i = self.data.read_current_ratio.value / cells.relative
-        toward_1 = i if self.option("read_toward") == "1" else -i
-        time = values["reads"] * self.data.read_pulse_ns.value
-        cooling = self._cooling(values["temperature_c"])
-        out_0 = self._rate(cells.delta[0] * cooling, toward_1)
-        return time * out_0, time * self._rate(cells.delta[1] * cooling, -toward_1)
+    def _amplifier(self, values: Mapping[str, float]) -> Amplifier:
+        half = math.log1p(self.data.tunnel_magnetoresistance_percent.value / 100) / 2
+        return Amplifier(
+            (-half, half), (0.0,), values["column_offset_sigma"], values["sense_noise"]
+        )
 
-    def _cooling(self, temperature_c: float) -> float:
-        """Return Delta(T) / Delta(T0) = T0 / T."""
-        reference = self.data.reference_temperature_c.value + _KELVIN
-        return reference / (temperature_c + _KELVIN)
+    def _cells(self, levels: int, values: Mapping[str, float], site: Site) -> Cells:
+        law, amplifier = self.law(values), self._amplifier(values)
+        return StMramCells(law, amplifier, self.option("previous"), values, site)
+
+
+#: P(the old bit is 0) where 0 is stored, where 1 is stored.
+_OLD_IS_0 = {
+    "random": (0.5, 0.5),
+    "complement": (0.0, 1.0),
+    "zeros": (1.0, 1.0),
+    "ones": (0.0, 0.0),
+}
+
+
+def _kept(law: Law, relative: Vector, hours: float, reads: float) -> Vector:
+    """Return (cells, 2, 2): what storage and then reads do to the state."""
+    escapes, disturbs = law.escapes(relative, hours, False), law.disturbs(relative, reads)
+    return macrospin.two_state(*escapes) @ macrospin.two_state(*disturbs)
 
 
 def _charge(values: Mapping[str, float]) -> float:

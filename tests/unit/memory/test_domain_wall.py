@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from hysteron.errors import InputError, UnsupportedError
-from hysteron.memory.domain_wall import gray_bits, gray_level
+from hysteron.memory.gray import gray_bits, gray_level
 from hysteron.memory.load import load_technology
 from hysteron.memory.numerics import tail
 

@@ -86,7 +86,7 @@ def test_a_toml_beside_the_csv_gives_it_title_and_source(tmp_path: Path) -> None
     )
     memory = load_technology(str(path))
     assert memory.cells_per_bit == 2.0
-    assert {c.source for c in memory.conditions} == {"wafer 3"}
+    assert {c.source for c in memory.stated} == {"wafer 3"}
     assert math.isclose(memory.channel(2).p01, 1e-2)
 
 

@@ -59,7 +59,7 @@ def test_no_shipped_energy_claims_joules(name: str) -> None:
 def test_ideal_memory_never_errs() -> None:
     for levels in (2, 3, 4):
         assert load_technology("ideal").channel(levels).error_rate() == 0.0
-    with pytest.raises(InputError, match=r"unknown condition x.*none"):
+    with pytest.raises(InputError, match=r"unknown condition x.*stuck_at_rate"):
         load_technology("ideal").channel(2, {"x": 1.0})
 
 
@@ -129,7 +129,7 @@ def test_the_command_explains_every_number_with_status_and_source(
     record = json.loads(capsys.readouterr().out)
     memory = load_technology(name)
     assert record["command"] == "memories" and record["formula"] == memory.formula
-    assert {c["name"] for c in record["conditions"]} == {c.name for c in memory.conditions}
+    assert {c["name"] for c in record["conditions"]} == {c.name for c in memory.stated}
     assert all(q["source"] and q["status"] for q in record["quantities"])
 
 
