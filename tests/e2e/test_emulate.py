@@ -97,6 +97,24 @@ def _rows(store: Path) -> int:
         return 0
 
 
+def test_a_condition_stops_when_its_mean_is_known(
+    capsys: pytest.CaptureFixture[str], digits: list[str], tmp_path: Path
+) -> None:
+    arguments = [*digits, "--ber", "0.001,0.05", "--half-width", "2"]
+    result = _run(capsys, *arguments, "--chips", "150")[1]
+    quiet, noisy = result["conditions"]
+    assert (quiet["chips"], quiet["look"], quiet["narrow_enough"]) == (16, 1, True)
+    assert noisy["chips"] > 16 and len(noisy["correct_per_chip"]) == noisy["chips"]
+    half = (noisy["ci_high"] - noisy["ci_low"]) / 2
+    assert (half <= 0.02) is noisy["narrow_enough"]
+    # Resumed from a longer campaign without the rule: the same look, the same numbers.
+    store = str(tmp_path / "db")
+    _run(capsys, *digits, "--ber", "0.001,0.05", "--chips", "150", "--resume", store)
+    assert _run(capsys, *arguments, "--chips", "150", "--resume", store)[1] == result
+    shorter = _run(capsys, *arguments, "--chips", "20")[1]["conditions"][1]
+    assert (shorter["chips"], shorter["look"], shorter["narrow_enough"]) == (20, 2, False)
+
+
 def test_errors_can_be_limited_to_a_role(
     capsys: pytest.CaptureFixture[str], digits: list[str]
 ) -> None:
@@ -125,6 +143,15 @@ def test_results_come_as_table_picture_and_page(
         (["--ber", "0.1", "--chips", "0"], "no chips"),
         (["--ber", "0.1", "--seed", "-1"], "seed out of range"),
         (["--ber", "0.1", "--only", "nowhere"], "no such role or section"),
+        (["--ber", "0.1", "--half-width", "0"], "half width out of range"),
+        (["--ber", "0.1", "--half-width", "nan"], "half width out of range"),
+        (["--ber", "0.1", "--half-width", "101"], "half width out of range"),
+        (["--ber", "0.1", "--scheduler", "127.0.0.1:9"], "no Dask scheduler answers"),
+        (["--ber", "0.1", "-m", "ideal"], "either bit error rates"),
+        (["-m", "ideal", "-m", "ideal"], "the same memory twice"),
+        (["-m", "ideal", "-m", "st-mram", "--set", "speed=1"], "unknown condition 'speed'"),
+        (["-m", "st-mram", "--set", "delta=nan"], "out of range"),
+        (["-m", "st-mram", "--set", "delta=10"], "out of range"),
     ],
 )
 def test_bad_input_is_one_clear_error(
@@ -141,6 +168,17 @@ def test_labels_of_another_length_are_refused(
     np.save(tmp_path / "y.npy", np.zeros(3, dtype=np.int64))
     code, _, errors = _run(capsys, *digits[:2], "--labels", str(tmp_path / "y.npy"), "--ber", "0.1")
     assert code == 2 and "labels and samples differ" in errors
+
+
+@pytest.mark.parametrize("label", [-1, 10])
+def test_labels_that_are_no_class_are_refused(
+    label: int, capsys: pytest.CaptureFixture[str], digits: list[str], tmp_path: Path
+) -> None:
+    labels = np.load(digits[3]).astype(np.int64)
+    labels[7] = label
+    np.save(tmp_path / "y.npy", labels)
+    code, _, errors = _run(capsys, *digits[:2], "--labels", str(tmp_path / "y.npy"), "--ber", "0.1")
+    assert code == 2 and "sample 7: label out of range" in errors and "0 to 9" in errors
 
 
 @pytest.mark.parametrize("kind", ["another campaign", "something else", "not a campaign store"])
