@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -128,10 +129,77 @@ def test_results_come_as_table_picture_and_page(
 ) -> None:
     _run(capsys, *digits, "--ber", "0.01,0.1", "--chips", "4", "-o", str(tmp_path / "out"))
     made = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    assert made["accuracy.png"].startswith(b"\x89PNG")
-    page = made["report.html"].decode()
-    assert "<svg" in page and "src=" not in page and 'href="http' not in page
+    assert made["accuracy.png"].startswith(b"\x89PNG") and b"<svg" in made["accuracy.svg"]
+    assert b"data:image/svg+xml;base64," in made["report.html"]
     assert made["results.csv"].decode().splitlines()[0].startswith("ber,chips,mean")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_export_has_a_row_per_condition_and_chip(
+    kind: str, capsys: pytest.CaptureFixture[str], digits: list[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    path = tmp_path / f"chips.{kind}"
+    memories = ["-m", "ideal", "-m", "hfo2-rram-1t1r", "--set", "resistance_ratio=3,6"]
+    arguments = [*digits, *memories, "--chips", "3", "--export", str(path)]
+    conditions = _run(capsys, *arguments)[1]["conditions"]
+    assert [row["memory"] for row in conditions] == ["ideal"] + ["hfo2-rram-1t1r"] * 2
+    if kind == "csv":
+        with path.open(newline="") as file:
+            rows: list[dict[str, Any]] = list(csv.DictReader(file))
+        assert rows[0]["resistance_ratio"] == "" and rows[8]["chip"] == "2"
+    else:
+        from pyarrow import parquet
+
+        rows = parquet.read_table(path).to_pylist()
+        assert [row["resistance_ratio"] for row in rows] == [None] * 3 + [3.0] * 3 + [6.0] * 3
+    counts: list[list[int]] = [[], [], []]
+    for row in rows:
+        counts[int(row["condition"])].append(int(row["correct"]))
+    assert counts == [row["correct_per_chip"] for row in conditions]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("chips.xlsx", "unknown kind of export"),
+        ("nowhere/chips.csv", "cannot write the export"),
+        ("folder.csv", "is a folder"),
+    ],
+)
+def test_an_export_that_cannot_be_written_is_refused_before_any_chip(
+    name: str,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    digits: list[str],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    arguments = ["--ber", "0.1", "--chips", "1000000", "--export", str(tmp_path / name)]
+    code, result, _ = _run(capsys, *digits, *arguments)
+    assert code == 2 and message in result["error"]["message"]
+
+
+def test_parquet_without_pyarrow_is_refused_by_name(
+    capsys: pytest.CaptureFixture[str],
+    digits: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as if it were not installed
+    arguments = ["--ber", "0.1", "--chips", "1000000", "--export", str(tmp_path / "c.parquet")]
+    code, result, _ = _run(capsys, *digits, *arguments)
+    assert code == 2 and "hysteron[export]" in result["error"]["message"]
+
+
+def test_a_folder_of_something_else_is_refused_before_any_chip(
+    capsys: pytest.CaptureFixture[str], digits: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    arguments = ["--ber", "0.1", "--chips", "1000000", "-o", str(tmp_path)]
+    code, result, _ = _run(capsys, *digits, *arguments)
+    assert code == 2 and "did not write" in result["error"]["message"]
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from hysteron.campaign.export import write_export
 from hysteron.cli.common import (
     InputOption,
     JsonOption,
@@ -22,8 +23,9 @@ from hysteron.cli.emulate_view import meter, show
 from hysteron.driver.candidates import choose_grid
 from hysteron.driver.compile import CompiledModel, Options, compile_model
 from hysteron.driver.devices import resolve_model
+from hysteron.driver.emulate import chip_rows
 from hysteron.driver.emulate import emulate as run_emulation
-from hysteron.driver.emulate_files import save_emulation
+from hysteron.driver.emulate_files import check_outputs, save_emulation
 from hysteron.driver.session import Request, open_session
 from hysteron.errors import InputError
 from hysteron.ir.types import Array
@@ -69,10 +71,15 @@ def emulate(
     folder: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write CSV, plots and an HTML report.")
     ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option("--export", metavar="FILE", help="One row per chip: .csv or .parquet."),
+    ] = None,
     inputs: InputOption = None,
     as_json: JsonOption = False,
 ) -> int:  # fmt: skip
     """Run the C on many chips whose weight memory has bit errors."""
+    check_outputs(folder, export)
     request = Request(chips, seed, half_width, resume, scheduler)
     compiled, chunk, truth = _read(model, samples, labels, inputs)
     layout = compiled.program.layout
@@ -82,6 +89,8 @@ def emulate(
         open_session(compiled, chunk, truth, request, told) as session,
     ):
         result = run_emulation(session, grid)
+    if export is not None:
+        write_export(chip_rows(result), export)
     if folder is not None:
         save_emulation(result, f"{compiled.program.name}, {chips} chips, seed {seed}", folder)
     if as_json:

@@ -16,6 +16,7 @@ from hysteron.driver.placement import (
 )
 from hysteron.errors import InputError
 from hysteron.image.layout import ImageLayout
+from hysteron.memory.ecc import Code
 from hysteron.memory.technology import Technology
 
 #: What ``--ber`` means.
@@ -29,6 +30,12 @@ class Candidate:
     point: Point
     memory: str = ""
     placement: Mapping[str, Technology] = field(default_factory=dict)
+    code: Code | None = None
+
+    @property
+    def cells_per_bit(self) -> float:
+        """Return the cells stored per data bit, check bits of a code included."""
+        return 1.0 if self.code is None else self.code.cells_per_bit
 
     @property
     def fields(self) -> dict[str, float | str]:

@@ -9,6 +9,7 @@ from typing import Any
 from hysteron.campaign.run import Campaign
 from hysteron.campaign.statistics import Summary, paired_drop, summarize
 from hysteron.driver.candidates import Candidate, Grid
+from hysteron.driver.cost import cost, cost_notes
 from hysteron.driver.session import Session
 
 _NOTES = (
@@ -55,6 +56,7 @@ def emulate(session: Session, grid: Grid) -> Emulation:
         for name in candidate.point.condition.source.sections
     }
     told = [f"errors hit {', '.join(sorted(hit))}", *grid.notes, *_NOTES]
+    told += cost_notes(session.trial.program, candidates)
     if session.request.rule:
         told.append(_LOOK_NOTE)
     return Emulation(
@@ -79,10 +81,24 @@ def evaluated(
     summary = summarize(counts, session.samples, confidence)
     drop = paired_drop(campaign.golden, session.store.correct(key, chips), session.request.seed)
     row: dict[str, Any] = {**candidate.fields, **summary.as_dict()}
+    costs = cost(session.trial.program, candidate)
     row |= {"drop": drop.mean, "drop_low": drop.ci_low, "drop_high": drop.ci_high}
     if rule is not None:
         row |= {"look": look.number, "narrow_enough": look.enough}
+    if costs is not None:
+        row |= costs.as_dict()
     return {**row, "correct_per_chip": counts}, summary
+
+
+def chip_rows(result: Emulation) -> list[dict[str, Any]]:
+    """Return one row per condition and chip: what ``--export`` writes."""
+    rows = []
+    for number, (candidate, row) in enumerate(zip(result.candidates, result.rows, strict=True)):
+        for chip, correct in enumerate(row["correct_per_chip"]):
+            told = {"condition": number, **candidate.fields, "chip": chip, "correct": correct}
+            share = {"samples": result.samples, "accuracy": correct / result.samples}
+            rows.append(told | share)
+    return rows
 
 
 def label(fields: Mapping[str, Any]) -> str:
