@@ -49,7 +49,7 @@ def test_an_exported_chip_is_the_one_the_campaign_ran(
         np.asarray(split[2], dtype=np.uint8), graph.specs[name], graph.types[name].shape
     )
     y = np.asarray(split[3], dtype=np.int64)
-    grid = choose_grid(compiled.program.layout, "0.02", (), (), None)
+    grid = choose_grid(compiled.program, "0.02", (), (), None)
     with open_session(compiled, {name: x}, y, Request(chips=3, seed=5)) as session:
         campaign = emulate(session, grid)
     _export(tmp_path / "chip", capsys, "--ber", "0.02", "--chip", "2")

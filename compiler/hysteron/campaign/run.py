@@ -18,7 +18,10 @@ _NO_CHIP = -1
 
 @dataclass(frozen=True)
 class Meter:
-    """Told of trials (one chip under one condition) that are done, and of spared ones."""
+    """Told of trials (one chip under one condition) that are done, and of spared ones.
+
+    A negative number of spared trials are ones that nobody expected.
+    """
 
     advance: Callable[[int], None] = lambda count: None
     skip: Callable[[int], None] = lambda count: None
@@ -61,6 +64,7 @@ def run_campaign(
     """
     executor, meter = executor or Threads(), meter or Meter()
     active = list({condition.key: condition for condition in conditions}.values())
+    meter.skip(chips * (len(conditions) - len(active)))
     looks: dict[str, Look] = {}
     golden = _golden(trial, executor)
     known = {c.key: len(store.done(c.key) & set(range(chips))) for c in active}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import typer
 
 from hysteron.campaign.export import write_export
 from hysteron.cli.common import (
@@ -19,85 +18,90 @@ from hysteron.cli.common import (
     read_labels,
     read_samples,
 )
+from hysteron.cli.emulate_options import (
+    BerOption,
+    ChipsOption,
+    CriticalOption,
+    CutOption,
+    ExportOption,
+    HalfWidthOption,
+    LabelsOption,
+    MaxDropOption,
+    MemoriesOption,
+    ModelArgument,
+    OnlyOption,
+    OptimizeOption,
+    OutputOption,
+    ResumeOption,
+    SamplesOption,
+    SchedulerOption,
+    SeedOption,
+    SensitivityOption,
+)
 from hysteron.cli.emulate_view import meter, show
-from hysteron.driver.candidates import choose_grid
+from hysteron.driver.candidates import Grid, choose_grid
 from hysteron.driver.compile import CompiledModel, Options, compile_model
 from hysteron.driver.devices import resolve_model
 from hysteron.driver.emulate import chip_rows
 from hysteron.driver.emulate import emulate as run_emulation
 from hysteron.driver.emulate_files import check_outputs, save_emulation
 from hysteron.driver.session import Request, open_session
+from hysteron.driver.studies import Studies
 from hysteron.errors import InputError
 from hysteron.ir.types import Array
-
-MemoriesOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-m", "--memory", metavar="TECH|PART=TECH,...",
-        help="See 'hysteron memories'; repeat to compare.",
-    ),
-]  # fmt: skip
 
 
 @app.command("emulate")
 def emulate(
-    model: Annotated[Path, typer.Argument(help="An ONNX file, or a folder compile wrote.")],
-    samples: Annotated[Path, typer.Option("--inputs", help=".npy, axis 0 is samples.")],
-    labels: Annotated[Path, typer.Option("--labels", help=".npy, one class each.")],
-    ber: Annotated[
-        str | None, typer.Option("--ber", metavar="P[,P...]", help="Bit error rates.")
-    ] = None,
+    model: ModelArgument,
+    samples: SamplesOption,
+    labels: LabelsOption,
+    ber: BerOption = None,
     memories: MemoriesOption = None,
     settings: SettingOption = None,
-    chips: Annotated[int, typer.Option("--chips", help="Specimens per condition.")] = 100,
-    half_width: Annotated[
-        float | None,
-        typer.Option(
-            "--half-width", metavar="PT",
-            help="Stop a condition when its mean is known to +-PT percentage points.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Which chips: 0 to 2^64-1.")] = 0,
-    only: Annotated[
-        str | None, typer.Option("--only", help="Errors only in this role or section.")
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="DB", help="Keep results; go on from them.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option("--scheduler", metavar="ADDR", help="Run on a Dask cluster: HOST:PORT."),
-    ] = None,
-    folder: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write CSV, plots and an HTML report.")
-    ] = None,
-    export: Annotated[
-        Path | None,
-        typer.Option("--export", metavar="FILE", help="One row per chip: .csv or .parquet."),
-    ] = None,
+    chips: ChipsOption = 100,
+    half_width: HalfWidthOption = None,
+    seed: SeedOption = 0,
+    only: OnlyOption = None,
+    resume: ResumeOption = None,
+    scheduler: SchedulerOption = None,
+    folder: OutputOption = None,
+    export: ExportOption = None,
+    sensitivity: SensitivityOption = False,
+    cut: CutOption = "section",
+    critical: CriticalOption = None,
+    optimize: OptimizeOption = None,
+    max_drop: MaxDropOption = 1.0,
     inputs: InputOption = None,
     as_json: JsonOption = False,
-) -> int:  # fmt: skip
+) -> int:
     """Run the C on many chips whose weight memory has bit errors."""
     check_outputs(folder, export)
     request = Request(chips, seed, half_width, resume, scheduler)
+    studies = Studies(cut if sensitivity else None, critical, only, optimize, max_drop)
     compiled, chunk, truth = _read(model, samples, labels, inputs)
-    layout = compiled.program.layout
-    grid = choose_grid(layout, ber, memories or (), settings or (), only)
+    alone = critical is not None and ber is None and not memories
+    grid = Grid((), ()) if alone else choose_grid(
+        compiled.program, ber, memories or (), settings or (), only
+    )  # fmt: skip
+    studies.check(compiled.program, grid)
     with (
         meter("emulating", chips * len(grid.candidates), as_json) as told,
         open_session(compiled, chunk, truth, request, told) as session,
     ):
         result = run_emulation(session, grid)
+        extras = studies.run(session, result)
     if export is not None:
         write_export(chip_rows(result), export)
     if folder is not None:
-        save_emulation(result, f"{compiled.program.name}, {chips} chips, seed {seed}", folder)
+        title = f"{compiled.program.name}, {chips} chips, seed {seed}"
+        save_emulation(result, title, folder, extras)
     if as_json:
-        emit("emulate", {**result.as_dict(), "seed": seed})
+        added = {name: value for extra in extras for name, value in extra.fields.items()}
+        emit("emulate", {**result.as_dict(), "seed": seed, **added})
     else:
-        show(result, folder)
-    return 0
+        show(result, extras, folder)
+    return 0 if all(extra.found for extra in extras) else 1
 
 
 def _read(

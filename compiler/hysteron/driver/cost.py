@@ -113,7 +113,10 @@ class _Part:
 def _part(
     layout: ImageLayout, name: str, technology: Technology, candidate: Candidate, fetches: int
 ) -> _Part:
-    values, overhead = stored_values(layout.section(name), technology), candidate.cells_per_bit
+    values, overhead = (
+        stored_values(layout.section(name), technology),
+        candidate.cells_per_bit(name),
+    )
     mine = {c.name for c in technology.conditions}
     settings = {key: v for key, v in candidate.point.settings.items() if key in mine}
     cells = values * overhead

@@ -8,6 +8,7 @@ from typing import Any
 
 from hysteron.campaign.run import Campaign
 from hysteron.campaign.statistics import Summary, paired_drop, summarize
+from hysteron.campaign.trial import Correct
 from hysteron.driver.candidates import Candidate, Grid
 from hysteron.driver.cost import cost, cost_notes
 from hysteron.driver.session import Session
@@ -23,14 +24,23 @@ _LOOK_NOTE = (
 
 @dataclass(frozen=True)
 class Emulation:
-    """The result: one row per candidate, the error-free accuracy, notes."""
+    """The result: one row per candidate, error-free correctness (samples,), notes."""
 
-    samples: int
-    golden_correct: int
+    golden: Correct
     candidates: Sequence[Candidate]
     rows: list[dict[str, Any]]
     summaries: list[Summary]
     notes: tuple[str, ...]
+
+    @property
+    def samples(self) -> int:
+        """Return the number of samples."""
+        return int(self.golden.size)
+
+    @property
+    def golden_correct(self) -> int:
+        """Return how many samples are right without errors."""
+        return int(self.golden.sum())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON fields."""
@@ -55,13 +65,12 @@ def emulate(session: Session, grid: Grid) -> Emulation:
         for candidate in candidates
         for name in candidate.point.condition.source.sections
     }
-    told = [f"errors hit {', '.join(sorted(hit))}", *grid.notes, *_NOTES]
+    told = [f"errors hit {', '.join(sorted(hit))}", *grid.notes, *_NOTES] if candidates else []
     told += cost_notes(session.trial.program, candidates)
     if session.request.rule:
         told.append(_LOOK_NOTE)
     return Emulation(
-        session.samples,
-        int(campaign.golden.sum()),
+        campaign.golden,
         candidates,
         [row for row, _ in found],
         [summary for _, summary in found],

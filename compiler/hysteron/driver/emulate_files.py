@@ -13,6 +13,7 @@ from hysteron.campaign.store import canonical
 from hysteron.codegen.emit import GENERATOR, check_replaceable, write_project
 from hysteron.driver.charts import charts
 from hysteron.driver.emulate import Emulation
+from hysteron.driver.extras import Extra
 from hysteron.errors import InputError
 
 _PERCENT = ("mean", "ci_low", "ci_high", "q05", "q05_low", "worst")
@@ -24,20 +25,27 @@ _TITLES = {
 }  # fmt: skip
 
 
-def save_emulation(result: Emulation, title: str, folder: Path) -> list[str]:
+def save_emulation(
+    result: Emulation, title: str, folder: Path, extras: Sequence[Extra] = ()
+) -> list[str]:
     """Write pictures (PNG, SVG), results.csv, report.html and report.json; return the names."""
     files: dict[str, bytes] = {}
     pictures = []
-    for chart in charts(result, title):
+    for chart in charts(result, title) if result.rows else []:
         figure = chart_figure(chart)
         files[f"{chart.name}.png"] = rendered(figure, "png")
         files[f"{chart.name}.svg"] = svg = rendered(figure, "svg")
         pictures.append(Picture(svg, f"Accuracy against {chart.x_label}"))
     golden = f"Without errors {result.golden_correct} of {result.samples} samples are right."
-    sections = [Section("Accuracy over chips", [golden], pictures, rows_table(result.rows))]
+    table = rows_table(result.rows) if result.rows else None
+    sections = [Section("Accuracy over chips", [golden], pictures, table)]
+    record: dict[str, Any] = {"generator": GENERATOR, **result.as_dict()}
+    for extra in extras:
+        sections.append(extra.section)
+        files.update(extra.files)
+        record.update(extra.fields)
     files["results.csv"] = table_csv(result.rows)
     files["report.html"] = report_page(title, sections, result.notes)
-    record = {"generator": GENERATOR, **result.as_dict()}
     files["report.json"] = (canonical(record) + "\n").encode()
     try:
         write_project(files, folder)

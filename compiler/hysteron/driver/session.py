@@ -81,11 +81,16 @@ class Session:
         """Return the number of samples each chip answers."""
         return int(self.trial.labels.size)
 
-    def run(self, conditions: Sequence[Condition], meter: Meter | None = None) -> Campaign:
-        """Run what is missing of these conditions, with the request's chips and stop rule."""
+    def run(self, conditions: Sequence[Condition], added: bool = False) -> Campaign:
+        """Run what is missing of these conditions, with the request's chips and stop rule.
+
+        ``added`` ones were not in the total that the meter was told at first.
+        """
+        if added:
+            self.meter.skip(-len(conditions) * self.request.chips)
         return run_campaign(
             self.trial, conditions, self.request.chips, self.store, self.executor,
-            self.request.rule, meter or self.meter,
+            self.request.rule, self.meter,
         )  # fmt: skip
 
 
