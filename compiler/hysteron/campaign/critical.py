@@ -15,7 +15,7 @@ from hysteron.campaign.run import Meter
 from hysteron.campaign.trial import Condition, Correct, Fixed, Trial
 from hysteron.chips.draw import Faults, SectionFaults
 from hysteron.chips.export import SCHEMA
-from hysteron.image.layout import ImageLayout
+from hysteron.image.layout import ImageLayout, Section
 
 #: Flips of the first stage, and its flips x samples: minutes rather than days.
 MOST_FLIPS: Final = 200_000
@@ -38,6 +38,14 @@ class Flip:
         """Return the condition under which every chip has this wrong cell and no other."""
         wrong = SectionFaults(np.array([self.cell]), np.array([1 << self.plane], dtype=np.uint8))
         return Condition(f"{self.section}/{self.cell}/{self.plane}", Fixed({self.section: wrong}))
+
+
+def place(section: Section, flip: Flip) -> str:
+    """Return where a flip is: the element's index, and the bit of an integer (0: lowest)."""
+    width = section.cells.count // max(section.type.size, 1)
+    index = np.unravel_index(flip.cell // width, section.type.shape)
+    element = "[" + ", ".join(str(int(at)) for at in index) + "]"
+    return element if section.type.dtype in ("b1", "t2") else f"{element} bit {flip.cell % width}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hysteron.campaign.critical import Search, critical_flips, fault_list
+from hysteron.campaign.critical import Search, critical_flips, fault_list, place
 from hysteron.campaign.report import Section, Table
 from hysteron.campaign.trial import Correct
 from hysteron.driver.extras import Extra
@@ -17,14 +17,14 @@ def critical(session: Session, golden: Correct, count: int, only: str | None) ->
     """Return the worst flips of all sections, or of one role or section."""
     sections = select_sections(session.layout, only)
     found = critical_flips(session.trial, golden, sections, count, session.executor, session.meter)
-    table = Table(
-        ["rank", "section", "logical cell", "plane", "samples lost", "won", "net"],
-        [
-            [str(rank), one.flip.section, str(one.flip.cell), str(one.flip.plane),
-             str(one.lost), str(one.won), str(one.lost - one.won)]
-            for rank, one in enumerate(found.worst, 1)
-        ],
-    )  # fmt: skip
+    columns = ["rank", "section", "logical cell", "plane", "element", "samples lost", "won", "net"]
+    rows = []
+    for rank, one in enumerate(found.worst, 1):
+        flip = one.flip
+        element = place(session.layout.section(flip.section), flip)
+        numbers = [str(one.lost), str(one.won), str(one.lost - one.won)]
+        rows.append([str(rank), flip.section, str(flip.cell), str(flip.plane), element, *numbers])
+    table = Table(columns, rows)
     faults = {FAULTS: fault_list(session.layout, [one.flip for one in found.worst])}
     page = Section("Critical bits", [searched(found, session.samples)], table=table)
     return Extra({"critical": found.as_dict()}, page, faults)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hysteron._assets import asset_dir
 from hysteron.campaign.executors import Answers, Task, Threads
 from hysteron.campaign.run import Campaign, Meter, run_campaign
 from hysteron.campaign.statistics import StopRule
@@ -17,21 +16,14 @@ from hysteron.campaign.store import Store
 from hysteron.campaign.trial import Condition, Fixed, Trial, within
 from hysteron.chips.draw import SectionFaults
 from hysteron.chips.source import Marginal
-from hysteron.driver.compile import Options, compile_model, kernel_inputs
 from hysteron.driver.placement import rate_points
 from hysteron.memory.channel import Channel
-from hysteron.training.data import digits_split
 
 
-@pytest.fixture(scope="module")
-def trial() -> Trial:
+@pytest.fixture
+def trial(digits_trial: Trial) -> Trial:
     """Return 60 digits for the digits MLP."""
-    path = asset_dir("models") / "digits_mlp" / "digits_mlp.onnx"
-    compiled = compile_model(path, Options(inputs=("uint8",)))
-    split = digits_split()
-    x = np.asarray(split[2][:60], dtype=np.uint8)
-    inputs = kernel_inputs(compiled.program, {compiled.model.graph.inputs[0]: x})
-    return Trial(compiled.program, inputs, np.asarray(split[3][:60], dtype=np.int64), 7)
+    return digits_trial
 
 
 def _conditions(trial: Trial, *rates: float) -> list[Condition]:
@@ -73,7 +65,7 @@ def test_the_order_of_answers_and_pickling_change_nothing(trial: Trial) -> None:
     for executor in (Threads(2), Threads(1), Backwards()):
         with Store(None, "x", 60) as store:
             campaign = run_campaign(trial, conditions, 9, store, executor)
-            assert campaign.golden.sum() == 60 - 3 or campaign.golden.sum() > 50
+            assert campaign.golden.sum() > 50
             found.append(_all(store, conditions, 9))
     assert found[0] == found[1] == found[2]
 
@@ -111,11 +103,8 @@ def test_the_stop_rule_ends_each_condition_at_its_own_look(trial: Trial) -> None
         quiet, noisy = (campaign.looks[condition.key] for condition in conditions)
         assert (quiet.chips, quiet.number, quiet.enough) == (4, 1, True)  # no errors, no spread
         assert noisy.chips > 4 and len(store.done(conditions[1].key)) == noisy.chips
-        rule, counts = (
-            StopRule(0.02, first=4),
-            store.counts(conditions[1].key, range(64 if not noisy.enough else noisy.chips)),
-        )
-        accuracy = np.array(counts[: noisy.chips]) / 60
+        rule, counts = StopRule(0.02, first=4), store.counts(conditions[1].key, range(noisy.chips))
+        accuracy = np.array(counts) / 60
         assert rule.enough(accuracy, noisy.number) is noisy.enough
         if noisy.number > 1:
             assert not rule.enough(accuracy[: noisy.chips // 2], noisy.number - 1)
