@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +17,7 @@ COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 GREY: Final = "#666666"
 _COLUMNS: Final = 3
 _LOG_SPAN: Final = 30.0
+_LABEL: Final = 38  # characters of a line in a legend
 _MEAN: Final = "mean over chips, 95 % interval"
 
 
@@ -78,7 +81,12 @@ def _legend(figure: Any, axes: Any, columns: int) -> None:
     handles.append(Line2D([], [], color=GREY, marker="v", markersize=4, linestyle=":", linewidth=1))
     labels.append("5 % quantile over chips")
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False
+        handles,
+        [_wrapped(label) for label in labels],
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=8,
+        frameon=False,
     )
 
 
@@ -105,6 +113,10 @@ def _panel(axes: Any, chart: Chart, lines: Sequence[Series]) -> None:
     axes.grid(alpha=0.25)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _wrapped(text: str, width: int = _LABEL) -> str:
+    return "\n".join(textwrap.wrap(re.sub(r",\s*", ", ", text), width, break_on_hyphens=False))
 
 
 def _gaps(upper: Sequence[float], lower: Sequence[float]) -> list[float]:
@@ -186,12 +198,13 @@ def trade_figure(
         if trade.chosen:
             axes.plot(
                 [trade.cost], [100 * trade.accuracy], "*", color=COLOURS[1], markersize=15,
-                label=f"cheapest that keeps it: {trade.label}",
+                label=_wrapped(f"cheapest that keeps it: {trade.label}"),
             )  # fmt: skip
     _scale(axes, [trade.cost for trade in found])
-    axes.set_xlabel(x_label, fontsize=10)
-    axes.set_ylabel(y_label, fontsize=10)
+    axes.set_xlabel(_wrapped(x_label, 2 * _LABEL), fontsize=9)
+    axes.set_ylabel(_wrapped(y_label), fontsize=9)
     axes.set_title(title, fontsize=11)
+    axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)

@@ -89,11 +89,14 @@ def _against_energy(
     if len(units) != 1 or not finite(energies) or len(set(energies)) < 2:
         return None
     unit = units.pop()
-    label = "programming energy of the image" + (
-        " (J)" if unit == "J" else f", relative\n({unit} = 1)"
-    )
+    label = "programming energy of the image [J]"
+    if unit != "J":
+        label = f"programming energy of the image, relative to\n{unit}"
     lines = _lines(found, lambda one: float(one.row["program_energy"]), ())
-    return Chart("accuracy_energy", title, label, [("", lines)], golden, len(axes) < 2)
+    joined = len(axes) < 2 and all(
+        len({x for x, _ in series.points}) == len(series.points) for series in lines
+    )
+    return Chart("accuracy_energy", title, label, [("", lines)], golden, joined)
 
 
 def _groups(found: Sequence[_Found], name: str | None) -> Iterator[tuple[float, Sequence[_Found]]]:

@@ -126,7 +126,7 @@ def _energy(program: Program, candidates: Sequence[Candidate]) -> _Axis:
             "candidates leave out the energy of different sections",
             got="; ".join(sorted({", ".join(one.uncounted) or "none" for one in costs})),
         )
-    unit = "J" if units[0] == "J" else f"relative, 1 = {units[0]}"
+    unit = "J" if units[0] == "J" else f"relative to {units[0]}"
     return _Axis(energies, f"programming energy of the image ({unit})")
 
 

@@ -27,7 +27,11 @@ def _summary(correct: int) -> Summary:
 
 def _chart(panels: int, lines: int, x: tuple[float, ...]) -> Chart:
     def series(number: int) -> Series:
-        label = f"weights=hfo2-rram-2t2r-{number}" if lines > 1 else ""
+        label = (
+            f"weights=hfo2-rram-1t1r,thresholds=hfo2-rram-2t2r,inverts=a-{number}"
+            if lines > 1
+            else ""
+        )
         return Series(label, [(at, _summary(90 - 5 * n)) for n, at in enumerate(x)])
 
     made = [(f"pulse = {n}", [series(i) for i in range(lines)]) for n in range(panels)]
@@ -48,6 +52,7 @@ def test_no_text_of_a_chart_lies_on_another(panels: int, lines: int) -> None:
         assert not one.overlaps(other)
     assert all(figure.bbox.x1 >= box.x1 and figure.bbox.y1 >= box.y1 for box in boxes)
     assert legend.x0 >= 0 and legend.y0 >= 0
+    assert legend.x1 <= figure.bbox.x1
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert len(names) == len(set(names)) == lines + 3
 
