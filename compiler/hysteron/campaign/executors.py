@@ -96,6 +96,7 @@ class Dask:
         self._dask: Any = distributed
         self._settings: Any = dask.config.set
         self._size, self._asked = 1, -math.inf
+        self._sent: tuple[Trial, Any] | None = None
         self.address = address
         try:
             connect: Any = distributed.Client
@@ -113,6 +114,7 @@ class Dask:
 
     def close(self) -> None:
         """Disconnect; the cluster stays."""
+        self._sent = None
         self._client.close(timeout=_CONNECT_S)
 
     def _check_workers(self) -> None:
@@ -135,11 +137,9 @@ class Dask:
 
     def run(self, trial: Trial, tasks: Iterator[Task]) -> Answers:
         """Yield the answers; raises InputError when workers or scheduler are lost."""
-        shipment = trial.identity(), pickle.dumps(trial)
         running: dict[Any, int] = {}
         try:
-            # A task of its own, so that the cluster makes it again when its holder dies.
-            shared = self._submit(_ship, *shipment)
+            shared = self._shipped(trial)
             while True:
                 for task in _some(tasks, _AHEAD * self._threads() - len(running)):
                     running[self._submit(_remote, shared, task)] = task[0]
@@ -153,6 +153,15 @@ class Dask:
         finally:
             for future in running:
                 future.release()
+
+    def _shipped(self, trial: Trial) -> Any:
+        """Return the trial on the cluster, sent once.
+
+        It is the result of a task, which the cluster runs again when its holder dies.
+        """
+        if self._sent is None or self._sent[0] is not trial:
+            self._sent = trial, self._submit(_ship, trial.identity(), pickle.dumps(trial))
+        return self._sent[1]
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
         key = f"hysteron-{uuid.uuid4().hex}"

@@ -18,7 +18,7 @@ from hysteron.errors import InputError
 from hysteron.image.program import Program
 
 _BOUND = "lower bound of the 5 % quantile over chips (95 %)"
-_EMPIRICAL = "5 % quantile of the drawn chips (fewer than 59 give no bound)"
+_EMPIRICAL = "5 % quantile of the drawn chips (too few for a bound)"
 _SINGLY = "Each bound holds singly at 95 %; the choice is the best of several."
 
 

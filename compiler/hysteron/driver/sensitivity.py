@@ -41,7 +41,6 @@ class Proposal:
 
     protected: tuple[Part, ...]
     drop: Drop
-    enough: bool
 
 
 def sensitivity(
@@ -98,17 +97,27 @@ def _proposal(
     order: Sequence[Sensitivity],
     wanted: float,
 ) -> Proposal:
-    """Measure growing sets of protected parts until the mean drop is small enough."""
-    everything = condition.source.sections
-    for protected in protections(order, wanted):
+    """Measure growing sets of protected parts until the mean drop is small enough.
+
+    Then parts that did not bring it about are left out again, where the drop stays small.
+    """
+
+    def measured(protected: Sequence[Part]) -> Proposal:
         safe = {name for part in protected for name in part.sections}
-        left = within(condition, [name for name in everything if name not in safe])
+        left = within(condition, [n for n in condition.source.sections if n not in safe])
         chips = session.run([left], added=True).looks[left.key].chips
         correct = session.store.correct(left.key, range(chips))
         drop = paired_drop(campaign.golden, correct, session.request.seed)
-        if drop.mean <= wanted:
-            return Proposal(protected, drop, True)
-    return Proposal(tuple(one.part for one in order), drop, True)  # nothing left to fail
+        return Proposal(tuple(protected), drop)
+
+    sets = protections(order, wanted)
+    first = best = measured(next(sets))
+    while best.drop.mean > wanted:
+        best = measured(next(sets))  # the last set protects everything: no drop
+    for part in best.protected[len(first.protected) : -1]:
+        fewer = measured([one for one in best.protected if one != part])
+        best = fewer if fewer.drop.mean <= wanted else best
+    return best
 
 
 def placement_text(layout: ImageLayout, candidate: Candidate, proposal: Proposal) -> str:
