@@ -13,9 +13,10 @@ from hysteron._assets import asset_dir
 from hysteron.chips.draw import apply
 from hysteron.chips.export import load_faults
 from hysteron.cli import main
+from hysteron.driver.candidates import choose_grid
 from hysteron.driver.compile import CompiledModel, Options, compile_model, kernel_inputs
 from hysteron.driver.emulate import emulate
-from hysteron.driver.placement import rate_points
+from hysteron.driver.session import Request, open_session
 from hysteron.frontends.inputs import quantize_input
 from hysteron.host.bridge import Net
 from hysteron.image.layout import relayout
@@ -48,8 +49,9 @@ def test_an_exported_chip_is_the_one_the_campaign_ran(
         np.asarray(split[2], dtype=np.uint8), graph.specs[name], graph.types[name].shape
     )
     y = np.asarray(split[3], dtype=np.int64)
-    points = rate_points(compiled.program.layout, [0.02], None)
-    campaign = emulate(compiled, {name: x}, y, points, chips=3, seed=5)
+    grid = choose_grid(compiled.program, "0.02", (), (), None)
+    with open_session(compiled, {name: x}, y, Request(chips=3, seed=5)) as session:
+        campaign = emulate(session, grid)
     _export(tmp_path / "chip", capsys, "--ber", "0.02", "--chip", "2")
     images = {"main": (tmp_path / "chip" / "region0.bin").read_bytes()}
     predicted = Net(compiled.program, images).predict(kernel_inputs(compiled.program, {name: x}))

@@ -31,10 +31,10 @@ def _where(x: str, out: str) -> Nodes:
 
 
 def _signs(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    return rng.choice(np.float32([-1, 1]), shape)
+    return rng.choice(np.array([-1, 1], dtype=np.float32), shape)
 
 
-_SIGNS = {"zero": np.float32(0), "one": np.float32(1), "less": np.float32(-1)}
+_SIGNS = {n: np.array(v, np.float32) for n, v in (("zero", 0), ("one", 1), ("less", -1))}
 
 
 def test_a_gemm_of_one_sample_may_start_its_sums_with_the_bias() -> None:

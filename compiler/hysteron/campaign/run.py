@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 
-from hysteron.campaign.evaluate import Evaluator, evaluator_for
-from hysteron.campaign.sensing import classes_of
+import numpy as np
+
+from hysteron.campaign.executors import Executor, Task, Threads
+from hysteron.campaign.statistics import StopRule
 from hysteron.campaign.store import Store
-from hysteron.campaign.trial import Condition, Correct, Trial
-from hysteron.chips.draw import Faults, NestedDraw
-from hysteron.chips.source import Marginal
+from hysteron.campaign.trial import ERROR_FREE, Condition, Correct, Trial
+
+_NO_CHIP = -1
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Told of trials (one chip under one condition) that are done, and of spared ones.
+
+    A negative number of spared trials are ones that nobody expected.
+    """
+
+    advance: Callable[[int], None] = lambda count: None
+    skip: Callable[[int], None] = lambda count: None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Where a condition ended: after ``chips`` chips, at look ``number`` (from 1).
+
+    ``enough`` says that the stop rule's width was reached; without a rule there is one look.
+    """
+
+    chips: int
+    number: int = 1
+    enough: bool = False
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Error-free correctness (samples,), and the last look at each condition by key."""
+
+    golden: Correct
+    looks: Mapping[str, Look]
 
 
 def run_campaign(
@@ -19,77 +52,67 @@ def run_campaign(
     conditions: Sequence[Condition],
     chips: int,
     store: Store,
-    advance: Callable[[int], None] = lambda done: None,
-    workers: int | None = None,
-) -> Correct:
-    """Fill the store with what is missing; return the error-free correctness (samples,).
+    executor: Executor | None = None,
+    rule: StopRule | None = None,
+    meter: Meter | None = None,
+) -> Campaign:
+    """Fill the store with what is missing.
 
-    The result does not depend on ``workers`` nor on earlier interruptions: a chip
-    is a function of (seed, chip). ``advance`` is told of finished trials.
+    The result does not depend on the executor nor on earlier interruptions: a chip is a
+    function of (seed, chip), and ``rule`` looks at the same chips whatever else is stored.
+    ``chips`` is the number per condition, with a rule the largest.
     """
-    evaluator = evaluator_for(trial.program, trial.inputs)
-    golden: Correct = evaluator.classes({}) == trial.labels
+    executor, meter = executor or Threads(), meter or Meter()
+    active = list({condition.key: condition for condition in conditions}.values())
+    meter.skip(chips * (len(conditions) - len(active)))
+    looks: dict[str, Look] = {}
+    golden = _golden(trial, executor)
+    known = {c.key: len(store.done(c.key) & set(range(chips))) for c in active}
+    meter.advance(sum(known.values()))
+    sizes = rule.looks(chips) if rule else [chips]
+    for number, size in enumerate(sizes, 1):
+        _fill(trial, active, size, store, executor, meter)
+        for condition in active:
+            width = rule is not None and _enough(rule, store, condition, size, number, trial)
+            looks[condition.key] = Look(size, number, width)
+        for condition in [c for c in active if looks[c.key].enough]:
+            meter.skip(chips - len(store.done(condition.key) & set(range(chips))))
+            active.remove(condition)
+        if not active:
+            break
+    return Campaign(golden, looks)
+
+
+def _golden(trial: Trial, executor: Executor) -> Correct:
+    """Return the error-free correctness, computed where the chips are."""
+    ((_, results),) = list(executor.run(trial, iter([(_NO_CHIP, [ERROR_FREE])])))
+    return results[ERROR_FREE.key]
+
+
+def _enough(
+    rule: StopRule, store: Store, condition: Condition, size: int, number: int, trial: Trial
+) -> bool:
+    counts = np.array(store.counts(condition.key, range(size)), dtype=np.float64)
+    return rule.enough(counts / trial.labels.size, number)
+
+
+def _fill(
+    trial: Trial,
+    conditions: Sequence[Condition],
+    chips: int,
+    store: Store,
+    executor: Executor,
+    meter: Meter,
+) -> None:
     done = {condition.key: store.done(condition.key) for condition in conditions}
-    missing = {chip: [c for c in conditions if chip not in done[c.key]] for chip in range(chips)}
-    advance(sum(len(conditions) - len(left) for left in missing.values()))
-    pending = iter((chip, left) for chip, left in missing.items() if left)
-    count = workers or os.cpu_count() or 1
-    with ThreadPoolExecutor(count) as pool:
-        running: dict[Future[dict[str, Correct]], int] = {}
-        try:
-            while True:
-                # A bounded queue: stopping early must not wait for thousands of chips.
-                for chip, left in _some(pending, 2 * count - len(running)):
-                    running[pool.submit(run_chip, trial, evaluator, left, chip)] = chip
-                if not running:
-                    return golden
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    results = future.result()
-                    store.add(running.pop(future), results)
-                    advance(len(results))
-        finally:
-            for future in running:
-                future.cancel()
 
+    def tasks() -> Iterator[Task]:
+        for chip in range(chips):
+            left = [c for c in conditions if chip not in done[c.key]]
+            if left:
+                yield chip, left
 
-def _some(
-    pending: Iterator[tuple[int, list[Condition]]], count: int
-) -> Iterator[tuple[int, list[Condition]]]:
-    for _ in range(count):
-        item = next(pending, None)
-        if item is None:
-            return
-        yield item
-
-
-def run_chip(
-    trial: Trial, evaluator: Evaluator, conditions: Sequence[Condition], chip: int
-) -> dict[str, Correct]:
-    """Return per-sample correctness (samples,) of one chip by condition key."""
-    return {
-        condition.key: classes_of(trial, evaluator, condition, chip, wrong) == trial.labels
-        for condition, wrong in _faults(trial, conditions, chip)
-    }
-
-
-def _faults(
-    trial: Trial, conditions: Sequence[Condition], chip: int
-) -> Iterator[tuple[Condition, Faults]]:
-    """Yield the wrong cells of the chip under each condition; nested rates share one draw."""
-    layout, images = trial.program.layout, trial.program.images
-    nested = [(c, rate) for c in conditions if (rate := _nested_rate(c)) is not None]
-    same = {c.source.sections for c in conditions}
-    if len(conditions) > 1 and len(nested) == len(conditions) and len(same) == 1:
-        largest = max(rate for _, rate in nested)
-        draw = NestedDraw(layout, images, same.pop(), largest, trial.seed, chip)
-        for condition, rate in nested:
-            yield condition, draw.below(rate)
-        return
-    for condition in conditions:
-        yield condition, condition.source.faults(layout, images, trial.seed, chip)
-
-
-def _nested_rate(condition: Condition) -> float | None:
-    source = condition.source
-    return source.symmetric_rate() if isinstance(source, Marginal) else None
+    with closing(executor.run(trial, tasks())) as answers:
+        for chip, results in answers:
+            store.add(chip, results)
+            meter.advance(len(results))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -40,7 +41,7 @@ class Store:
     def __init__(self, path: Path | None, identity: str, samples: int, about: str = "") -> None:
         """Open or create the store of ``samples`` samples per chip."""
         self._samples = samples
-        where = ":memory:" if path is None else str(path)
+        self._where = where = ":memory:" if path is None else str(path)
         try:
             self._db = sqlite3.connect(where)
             self._check(path, identity)
@@ -84,7 +85,7 @@ class Store:
 
     def done(self, condition: str) -> set[int]:
         """Return the chips that have a result."""
-        rows = self._db.execute("SELECT chip FROM result WHERE condition = ?", (condition,))
+        rows = self._query("SELECT chip FROM result WHERE condition = ?", condition)
         return {row[0] for row in rows}
 
     def add(self, chip: int, results: Mapping[str, Correct]) -> None:
@@ -93,24 +94,38 @@ class Store:
             (condition, chip, int(correct.sum()), np.packbits(correct).tobytes())
             for condition, correct in results.items()
         ]
-        with self._db:
+        with self._told("cannot write the campaign store"), self._db:
             self._db.executemany("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?)", rows)
 
     def counts(self, condition: str, chips: Iterable[int]) -> list[int]:
         """Return the correct counts of chips, in their order."""
         query = "SELECT chip, correct FROM result WHERE condition = ?"
-        found = dict(self._db.execute(query, (condition,)).fetchall())
+        found = dict(self._query(query, condition))
         return [found[chip] for chip in chips]
 
     def correct(self, condition: str, chips: Iterable[int]) -> Correct:
         """Return per-sample correctness (chips, samples)."""
         query = "SELECT chip, samples FROM result WHERE condition = ?"
-        found: dict[int, bytes] = dict(self._db.execute(query, (condition,)).fetchall())
+        found: dict[int, bytes] = dict(self._query(query, condition))
         packed = [np.frombuffer(found[chip], dtype=np.uint8) for chip in chips]
         if not packed:
             return np.zeros((0, self._samples), dtype=np.bool_)
+        if any(row.size != -(-self._samples // 8) for row in packed):
+            raise InputError("the campaign store is damaged", where=self._where, got=condition[:80])
         bits = np.unpackbits(np.stack(packed), axis=1, count=self._samples)
         return bits.astype(np.bool_)
+
+    def _query(self, query: str, condition: str) -> list[tuple[Any, ...]]:
+        with self._told("cannot read the campaign store"):
+            return self._db.execute(query, (condition,)).fetchall()
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            fix = "finished chips are kept; run the same command again"
+            raise InputError(what, where=self._where, got=str(error), fix=fix) from error
 
 
 def canonical(value: Any) -> str:

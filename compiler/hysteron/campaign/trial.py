@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from hysteron.chips.source import Source
+from hysteron.campaign.store import canonical
+from hysteron.chips.draw import Faults
+from hysteron.chips.source import Marginal, Source
 from hysteron.codegen.emit import tool_version
+from hysteron.image.layout import ImageLayout
 from hysteron.image.program import Program
 from hysteron.ir.types import Array
 
@@ -23,6 +27,56 @@ class Condition:
 
     key: str
     source: Source
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A source that gives every chip the same wrong cells."""
+
+    wrong: Faults
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """Return the sections with a wrong cell."""
+        return tuple(self.wrong)
+
+    def faults(
+        self, layout: ImageLayout, images: Mapping[str, bytes], seed: int, chip: int
+    ) -> Faults:
+        """Return the wrong cells."""
+        return self.wrong
+
+
+#: The chip without a wrong cell.
+ERROR_FREE: Final = Condition("error-free", Fixed({}))
+
+
+@dataclass(frozen=True)
+class Within:
+    """A source whose errors are kept in some sections only; the others are right.
+
+    Sections are drawn apart, so each keeps the very cells it has under ``source``.
+    """
+
+    source: Source
+    sections: tuple[str, ...]
+
+    def faults(
+        self, layout: ImageLayout, images: Mapping[str, bytes], seed: int, chip: int
+    ) -> Faults:
+        """Return the wrong cells of the kept sections."""
+        drawn = self.source.faults(layout, images, seed, chip)
+        return {name: found for name, found in drawn.items() if name in self.sections}
+
+
+def within(condition: Condition, sections: Sequence[str]) -> Condition:
+    """Return the condition with errors in these sections only."""
+    kept = tuple(name for name in condition.source.sections if name in sections)
+    key = canonical({"of": condition.key, "within": sorted(kept)})
+    source = condition.source
+    if isinstance(source, Marginal):
+        return Condition(key, Marginal({name: source.channels[name] for name in kept}))
+    return Condition(key, Within(source, kept))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,63 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.table import Table
+import numpy as np
+import numpy.typing as npt
 
+from hysteron.campaign.export import write_export
 from hysteron.cli.common import (
     EccOption,
     EccPolicyOption,
     InputOption,
     JsonOption,
-    MemoryOption,
     SettingOption,
     app,
-    console,
     emit,
-    progress,
     read_labels,
     read_samples,
     with_ecc,
 )
-from hysteron.driver.compile import Options, compile_model
+from hysteron.cli.emulate_options import (
+    BerOption,
+    ChipsOption,
+    CriticalOption,
+    CutOption,
+    ExportOption,
+    HalfWidthOption,
+    LabelsOption,
+    MaxDropOption,
+    MemoriesOption,
+    ModelArgument,
+    OnlyOption,
+    OptimizeOption,
+    OutputOption,
+    ResumeOption,
+    SamplesOption,
+    SchedulerOption,
+    SeedOption,
+    SensitivityOption,
+)
+from hysteron.cli.emulate_view import meter, show
+from hysteron.driver.candidates import Grid, choose_grid
+from hysteron.driver.compile import CompiledModel, Options, compile_model
 from hysteron.driver.devices import resolve_model
-from hysteron.driver.emulate import RATE_NOTE, Emulation, save_emulation
+from hysteron.driver.emulate import chip_rows
 from hysteron.driver.emulate import emulate as run_emulation
-from hysteron.driver.placement import choose_points
+from hysteron.driver.emulate_files import check_outputs, save_emulation
+from hysteron.driver.session import Request, open_session
+from hysteron.driver.studies import Studies
 from hysteron.errors import InputError
+from hysteron.ir.types import Array
 
 
 @app.command("emulate")
 def emulate(
-    model: Annotated[Path, typer.Argument(help="An ONNX file, or a folder compile wrote.")],
-    samples: Annotated[Path, typer.Option("--inputs", help=".npy, axis 0 is samples.")],
-    labels: Annotated[Path, typer.Option("--labels", help=".npy, one class each.")],
-    ber: Annotated[
-        str | None, typer.Option("--ber", metavar="P[,P...]", help="Bit error rates.")
-    ] = None,
-    memory: MemoryOption = None,
+    model: ModelArgument,
+    samples: SamplesOption,
+    labels: LabelsOption,
+    ber: BerOption = None,
+    memories: MemoriesOption = None,
     settings: SettingOption = None,
-    chips: Annotated[int, typer.Option("--chips", help="Specimens per rate.")] = 100,
-    seed: Annotated[int, typer.Option("--seed", help="Which chips: 0 to 2^64-1.")] = 0,
-    only: Annotated[
-        str | None, typer.Option("--only", help="Errors only in this role or section.")
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="DB", help="Keep results; go on from them.")
-    ] = None,
-    folder: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write CSV, plots and an HTML report.")
-    ] = None,
+    chips: ChipsOption = 100,
+    half_width: HalfWidthOption = None,
+    seed: SeedOption = 0,
+    only: OnlyOption = None,
+    resume: ResumeOption = None,
+    scheduler: SchedulerOption = None,
+    folder: OutputOption = None,
+    export: ExportOption = None,
+    sensitivity: SensitivityOption = False,
+    cut: CutOption = "section",
+    critical: CriticalOption = None,
+    optimize: OptimizeOption = None,
+    max_drop: MaxDropOption = 1.0,
     inputs: InputOption = None,
     ecc: EccOption = None,
     ecc_policy: EccPolicyOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Run the C on many chips whose weight memory has bit errors."""
+    check_outputs(folder, export)
+    request = Request(chips, seed, half_width, resume, scheduler)
+    studies = Studies(cut if sensitivity else None, critical, only, optimize, max_drop)
+    compiled, chunk, truth = _read(model, samples, labels, inputs, ecc, ecc_policy)
+    alone = critical is not None and ber is None and not memories
+    grid = Grid((), ()) if alone else choose_grid(
+        compiled.program, ber, memories or (), settings or (), only
+    )  # fmt: skip
+    studies.check(compiled.program, grid)
+    with (
+        meter("emulating", chips * len(grid.candidates), as_json) as told,
+        open_session(compiled, chunk, truth, request, told) as session,
+    ):
+        result = run_emulation(session, grid)
+        extras = studies.run(session, result)
+    if export is not None:
+        write_export(chip_rows(result), export)
+    if folder is not None:
+        title = f"{compiled.program.name}, {chips} chips, seed {seed}"
+        save_emulation(result, title, folder, extras)
+    if as_json:
+        added = {name: value for extra in extras for name, value in extra.fields.items()}
+        emit("emulate", {**result.as_dict(), "seed": seed, **added})
+    else:
+        show(result, extras, folder)
+    return 0 if all(extra.found for extra in extras) else 1
+
+
+def _read(
+    model: Path,
+    samples: Path,
+    labels: Path,
+    inputs: list[str] | None,
+    ecc: str | None,
+    ecc_policy: str | None,
+) -> tuple[CompiledModel, dict[str, Array], npt.NDArray[np.int64]]:
     path, stored = resolve_model(model)
     options = Options(
         inputs=tuple(inputs or stored.get("inputs", ())),
@@ -70,49 +127,4 @@ def emulate(
     truth = read_labels(labels, next(iter(chunk.values())).shape[0])
     if truth is None:
         raise InputError("no labels")
-    points, notes = choose_points(compiled.program.layout, ber, memory, settings or (), only)
-    with progress("emulating", chips * len(points), as_json) as advance:
-        result = run_emulation(
-            compiled,
-            chunk,
-            truth,
-            points,
-            chips,
-            seed,
-            resume,
-            advance,
-            notes=notes or (RATE_NOTE,),
-        )
-    if folder is not None:
-        save_emulation(result, f"{compiled.program.name}, {chips} chips, seed {seed}", folder)
-    if as_json:
-        emit("emulate", {**result.as_dict(), "seed": seed})
-    else:
-        _show(result, folder)
-    return 0
-
-
-def _show(result: Emulation, folder: Path | None) -> None:
-    out = console(False)
-    table = Table(
-        "bit error rate", "mean %", "95 % interval", "drop (points)", "5 % quantile", "worst"
-    )
-    for row, settings in zip(result.rows, result.settings, strict=True):
-        interval = f"{100 * row['ci_low']:.2f} to {100 * row['ci_high']:.2f}"
-        lost = (
-            f"{100 * row['drop']:.2f} ({100 * row['drop_low']:.2f} to {100 * row['drop_high']:.2f})"
-        )
-        table.add_row(
-            _label(row["ber"], settings), f"{100 * row['mean']:.2f}", interval, lost,
-            f"{100 * row['q05']:.2f}", f"{100 * row['worst']:.2f}",
-        )  # fmt: skip
-    out.print(table)
-    out.print(f"without errors {result.golden_correct} of {result.samples} right")
-    for note in result.notes:
-        out.print(f"note: {note}", markup=False)
-    if folder is not None:
-        out.print(f"wrote {folder / 'report.html'}", markup=False)
-
-
-def _label(ber: float, settings: Mapping[str, float]) -> str:
-    return "\n".join([f"{ber:.3g}", *(f"{name} {value:g}" for name, value in settings.items())])
+    return compiled, chunk, truth

@@ -186,7 +186,7 @@ def write_project(files: Mapping[str, bytes], folder: Path) -> None:
 
     Raises InputError when ``folder`` exists and holds something else.
     """
-    _check_replaceable(folder)
+    check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
         fresh = Path(scratch) / "new"
@@ -199,7 +199,8 @@ def write_project(files: Mapping[str, bytes], folder: Path) -> None:
         os.replace(fresh, folder)
 
 
-def _check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path) -> None:
+    """Raise InputError when ``folder`` exists and ``write_project`` would refuse it."""
     if not folder.exists():
         return
     if not folder.is_dir() or folder.is_symlink():
@@ -218,4 +219,12 @@ def _check_replaceable(folder: Path) -> None:
         )
 
 
-__all__ = ["Files", "emit_project", "emit_sources", "render", "tool_version", "write_project"]
+__all__ = [
+    "Files",
+    "check_replaceable",
+    "emit_project",
+    "emit_sources",
+    "render",
+    "tool_version",
+    "write_project",
+]

@@ -1,45 +1,46 @@
-"""Fault campaigns on a compiled model: what ``hysteron emulate`` and ``hy.emulate`` do."""
+"""Fault campaigns on a compiled model: what ``hysteron emulate`` does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from hysteron.campaign.plots import Curve, accuracy_figure, rendered, report_page, table_csv
-from hysteron.campaign.run import run_campaign
+from hysteron.campaign.run import Campaign
 from hysteron.campaign.statistics import Summary, paired_drop, summarize
-from hysteron.campaign.store import Store, canonical
-from hysteron.campaign.trial import Trial
-from hysteron.codegen.emit import GENERATOR, write_project
-from hysteron.driver.compile import CompiledModel, kernel_inputs
-from hysteron.driver.placement import Point
-from hysteron.errors import InputError
-from hysteron.ir.types import Array
-
-#: What ``--ber`` means.
-RATE_NOTE = "errors are independent and equally likely in both directions; no device physics"
+from hysteron.campaign.trial import Correct
+from hysteron.driver.candidates import Candidate, Grid
+from hysteron.driver.cost import cost, cost_notes
+from hysteron.driver.session import Session
 
 _NOTES = (
     "intervals of the mean are over chips on these samples; the drop is also over samples",
     "nothing is said of chips beyond those drawn except through q05_low (95 % confidence)",
 )
+_LOOK_NOTE = (
+    "ci and q05_low allow for stopping early (error level 0.05 / 2^look); the drop's 95 % do not"
+)
 
 
 @dataclass(frozen=True)
 class Emulation:
-    """The result: one row per condition, the error-free accuracy, notes."""
+    """The result: one row per candidate, error-free correctness (samples,), notes."""
 
-    samples: int
-    golden_correct: int
+    golden: Correct
+    candidates: Sequence[Candidate]
     rows: list[dict[str, Any]]
     summaries: list[Summary]
     notes: tuple[str, ...]
-    settings: list[dict[str, float]]
+
+    @property
+    def samples(self) -> int:
+        """Return the number of samples."""
+        return int(self.golden.size)
+
+    @property
+    def golden_correct(self) -> int:
+        """Return how many samples are right without errors."""
+        return int(self.golden.sum())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON fields."""
@@ -51,68 +52,68 @@ class Emulation:
         }
 
 
-def emulate(
-    compiled: CompiledModel,
-    samples: Mapping[str, Array],
-    labels: npt.NDArray[np.int64],
-    points: Sequence[Point],
-    chips: int = 100,
-    seed: int = 0,
-    resume: Path | None = None,
-    advance: Callable[[int], None] = lambda done: None,
-    workers: int | None = None,
-    notes: Sequence[str] = (RATE_NOTE,),
-) -> Emulation:
-    """Run ``chips`` chips at every point; the same seed gives the same chips.
+def emulate(session: Session, grid: Grid) -> Emulation:
+    """Run the chips of every candidate; the same seed gives the same chips.
 
-    ``samples`` holds deployed values per input, ``labels`` one class each; ``points``
-    come from driver.placement. Raises InputError; ToolchainError without a C compiler.
+    Raises InputError; ToolchainError without a C compiler.
     """
-    if chips < 1:
-        raise InputError("no chips", got=str(chips), wanted="1 or more")
-    if not compiled.target.is_host:
-        raise InputError(
-            "campaigns run on this machine", got=compiled.target.name, wanted="-t host",
-            fix="chips are the same for every target: the cells are numbered logically",
-        )  # fmt: skip
-    program = compiled.program
-    trial = Trial(program, kernel_inputs(program, samples), labels, seed)
-    conditions = [point.condition for point in points]
-    about = f"{program.name}, {labels.size} samples, seed {seed}"
-    with Store(resume, trial.identity(), labels.size, about) as store:
-        golden = run_campaign(trial, conditions, chips, store, advance, workers)
-        rows, summaries = [], []
-        for point in points:
-            condition = point.condition
-            counts = store.counts(condition.key, range(chips))
-            summary = summarize(counts, labels.size)
-            drop = paired_drop(golden, store.correct(condition.key, range(chips)), seed)
-            lost = {"drop": drop.mean, "drop_low": drop.ci_low, "drop_high": drop.ci_high}
-            row = {"ber": point.ber, **point.settings, **summary.as_dict(), **lost}
-            rows.append({**row, "correct_per_chip": counts})
-            summaries.append(summary)
-    hit = {program.layout.section(name).role for name in conditions[0].source.sections}
-    told = (f"errors hit {', '.join(sorted(hit))}", *notes, *_NOTES)
+    candidates = grid.candidates
+    campaign = session.run([candidate.point.condition for candidate in candidates])
+    found = [evaluated(session, campaign, candidate) for candidate in candidates]
+    hit = {
+        session.layout.section(name).role
+        for candidate in candidates
+        for name in candidate.point.condition.source.sections
+    }
+    told = [f"errors hit {', '.join(sorted(hit))}", *grid.notes, *_NOTES] if candidates else []
+    told += cost_notes(session.trial.program, candidates)
+    if session.request.rule:
+        told.append(_LOOK_NOTE)
     return Emulation(
-        labels.size, int(golden.sum()), rows, summaries, told, [dict(p.settings) for p in points]
+        campaign.golden,
+        candidates,
+        [row for row, _ in found],
+        [summary for _, summary in found],
+        tuple(told),
     )
 
 
-def save_emulation(result: Emulation, title: str, folder: Path) -> list[str]:
-    """Write results.csv, accuracy.png, accuracy.svg and report.html; return the names."""
-    rates = [row["ber"] for row in result.rows]
-    curve = Curve(title, rates, result.summaries, result.golden_correct / result.samples)
-    figure = accuracy_figure(curve)
-    files = {
-        "accuracy.png": rendered(figure, "png"),
-        "accuracy.svg": rendered(figure, "svg"),
-        "results.csv": table_csv(result.rows),
-        "report.html": report_page(curve, result.rows, result.notes),
-        "report.json": (canonical({"generator": GENERATOR, **result.as_dict()}) + "\n").encode(),
-    }
-    try:
-        write_project(files, folder)
-    except OSError as error:
-        got = error.strerror or str(error)
-        raise InputError("cannot write the results", where=str(folder), got=got) from error
-    return sorted(files)
+def evaluated(
+    session: Session, campaign: Campaign, candidate: Candidate
+) -> tuple[dict[str, Any], Summary]:
+    """Return the row and the summary of one candidate of a finished campaign."""
+    key, rule = candidate.point.condition.key, session.request.rule
+    look = campaign.looks[key]
+    chips = range(look.chips)
+    counts = session.store.counts(key, chips)
+    confidence = 0.95 if rule is None else 1 - (1 - rule.confidence) / 2**look.number
+    summary = summarize(counts, session.samples, confidence)
+    drop = paired_drop(campaign.golden, session.store.correct(key, chips), session.request.seed)
+    row: dict[str, Any] = {**candidate.fields, **summary.as_dict()}
+    costs = cost(session.trial.program, candidate)
+    row |= {"drop": drop.mean, "drop_low": drop.ci_low, "drop_high": drop.ci_high}
+    if rule is not None:
+        row |= {"look": look.number, "narrow_enough": look.enough}
+    if costs is not None:
+        row |= costs.as_dict()
+    return {**row, "correct_per_chip": counts}, summary
+
+
+def chip_rows(result: Emulation) -> list[dict[str, Any]]:
+    """Return one row per condition and chip: what ``--export`` writes."""
+    rows = []
+    for number, (candidate, row) in enumerate(zip(result.candidates, result.rows, strict=True)):
+        for chip, correct in enumerate(row["correct_per_chip"]):
+            told = {"condition": number, **candidate.fields, "chip": chip, "correct": correct}
+            share = {"samples": result.samples, "accuracy": correct / result.samples}
+            rows.append(told | share)
+    return rows
+
+
+def label(fields: Mapping[str, Any]) -> str:
+    """Return an error rate, memory and settings in short."""
+    parts = [f"{fields['ber']:.3g}"]
+    for name, value in fields.items():
+        if name != "ber":
+            parts.append(str(value) if isinstance(value, str) else f"{name} {value:g}")
+    return "\n".join(parts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from hysteron.campaign.store import canonical
 from hysteron.campaign.trial import Condition
 from hysteron.chips.source import Marginal
 from hysteron.chips.trajectory import SENSE
 from hysteron.driver.grid import History, Point, history_notes, memory_points
-from hysteron.driver.options import configured, read_previous
+from hysteron.driver.options import GENERAL, configured, read_previous
 from hysteron.errors import InputError
 from hysteron.image.layout import ROLES, ImageLayout, Section
 from hysteron.memory.channel import Channel
@@ -36,8 +37,27 @@ def choose_points(
         if settings:
             raise InputError("conditions need a technology (-m)", got=settings[0])
         return rate_points(layout, parse_rates(ber), only), ()
-    given = parse_items(settings)
-    placement, options = configured(parse_placement(memory or "", layout), given)
+    placed = place(layout, memory or "", parse_items(settings), only)
+    return placed.points, placed.notes
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A memory in place: technology per section, its grid, what to tell."""
+
+    placement: Mapping[str, Technology]
+    points: list[Point]
+    notes: tuple[str, ...]
+
+
+def place(
+    layout: ImageLayout, memory: str, given: Mapping[str, Sequence[str]], only: str | None
+) -> Placed:
+    """Return the grid of a technology or placement; ``given`` has texts per setting.
+
+    Raises InputError.
+    """
+    placement, options = configured(parse_placement(memory, layout), given)
     conditions = {name: numbers(name, given[name]) for name in given if name not in options}
     previous = read_previous(options.get("previous", ""), placement, layout)
     history = History(options.get("engine", "auto"), previous, options.get("sense", SENSE[0]))
@@ -47,7 +67,14 @@ def choose_points(
         for technology in {t.name: t for t in placement.values()}.values()
         for note in technology_notes(technology)
     ]
-    return points, (*notes, *history_notes(placement, points, history))
+    return Placed(placement, points, (*notes, *history_notes(placement, points, history)))
+
+
+def settings_known(placement: Mapping[str, Technology]) -> set[str]:
+    """Return the names that --set takes for a placement: conditions and options."""
+    conditions = {c.name for technology in placement.values() for c in technology.conditions}
+    options = {name for technology in placement.values() for name in technology.options}
+    return conditions | options | set(GENERAL)
 
 
 def technology_notes(technology: Technology) -> list[str]:
