@@ -3,24 +3,36 @@
 
 #include <immintrin.h>
 
-static inline uint32_t sixteen(const int32_t *acc, const unsigned char *t, int32_t t_type,
-                               uint32_t at, __mmask16 some)
+#define INLINE static inline __attribute__((always_inline))
+
+/* Thresholds of some of sixteen channels. */
+INLINE __m512i limits(const void *t, int32_t t_type, uint32_t at, __mmask16 some)
 {
-    const __m512i a = _mm512_maskz_loadu_epi32(some, acc);
-    const __m512i limit =
-        t_type == HYST_I16
-            ? _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(some, t + (size_t)at * 2u))
-            : _mm512_maskz_loadu_epi32(some, t + (size_t)at * 4u);
-    return (uint32_t)_mm512_mask_cmpge_epi32_mask(some, a, limit);
+    const unsigned char *bytes = (const unsigned char *)t;
+    if (t_type == HYST_I16) {
+        return _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(some, bytes + (size_t)at * 2u));
+    }
+    return _mm512_maskz_loadu_epi32(some, bytes + (size_t)at * 4u);
+}
+
+void hyst_ge_bits_of(const int32_t *acc, uint32_t count, const void *t, int32_t t_type, uint32_t at,
+                     uint32_t n, uint32_t *bits)
+{
+    const uint32_t valid = n < 32u ? (1u << n) - 1u : 0xffffffffu;
+    const __mmask16 low = (__mmask16)(valid & 0xffffu), high = (__mmask16)(valid >> 16);
+    const __m512i first = limits(t, t_type, at, low), second = limits(t, t_type, at + 16u, high);
+    uint32_t p;
+    for (p = 0; p < count; p++, acc += 32) {
+        const __m512i a = _mm512_maskz_loadu_epi32(low, acc);
+        const __m512i b = _mm512_maskz_loadu_epi32(high, acc + 16);
+        bits[p] = (uint32_t)_mm512_mask_cmpge_epi32_mask(low, a, first)
+                  | (uint32_t)_mm512_mask_cmpge_epi32_mask(high, b, second) << 16;
+    }
 }
 
 uint32_t hyst_ge_bits(const int32_t *acc, const void *t, int32_t t_type, uint32_t at, uint32_t n)
 {
-    const unsigned char *bytes = (const unsigned char *)t;
-    const uint32_t valid = n < 32u ? (1u << n) - 1u : 0xffffffffu;
-    const uint32_t low = sixteen(acc, bytes, t_type, at, (__mmask16)(valid & 0xffffu));
-    if (n <= 16u) {
-        return low;
-    }
-    return low | sixteen(acc + 16, bytes, t_type, at + 16u, (__mmask16)(valid >> 16)) << 16;
+    uint32_t bits;
+    hyst_ge_bits_of(acc, 1, t, t_type, at, n, &bits);
+    return bits;
 }

@@ -11,30 +11,28 @@ static uint32_t all_ge(const int32_t *acc, const int32_t *limit)
     return bits;
 }
 
-static uint32_t all_ge_i16(const int32_t *acc, const void *t, uint32_t at)
+static void read_all(const void *t, int32_t t_type, uint32_t at, int32_t *limit)
 {
-    int16_t limit[32];
-    int32_t wide[32];
-    uint32_t j;
-    memcpy(limit, (const unsigned char *)t + (size_t)at * sizeof limit[0], sizeof limit);
-    for (j = 0; j < 32u; j++) {
-        wide[j] = limit[j];
+    const unsigned char *bytes = (const unsigned char *)t;
+    if (t_type == HYST_I16) {
+        int16_t narrow[32];
+        uint32_t j;
+        memcpy(narrow, bytes + (size_t)at * sizeof narrow[0], sizeof narrow);
+        for (j = 0; j < 32u; j++) {
+            limit[j] = narrow[j];
+        }
+    } else {
+        memcpy(limit, bytes + (size_t)at * sizeof limit[0], 32u * sizeof limit[0]);
     }
-    return all_ge(acc, wide);
-}
-
-static uint32_t all_ge_i32(const int32_t *acc, const void *t, uint32_t at)
-{
-    int32_t limit[32];
-    memcpy(limit, (const unsigned char *)t + (size_t)at * sizeof limit[0], sizeof limit);
-    return all_ge(acc, limit);
 }
 
 uint32_t hyst_ge_bits(const int32_t *acc, const void *t, int32_t t_type, uint32_t at, uint32_t n)
 {
     uint32_t bits = 0, j;
     if (HYST_WORD_BITS == 64 && n == 32u) {
-        bits = t_type == HYST_I16 ? all_ge_i16(acc, t, at) : all_ge_i32(acc, t, at);
+        int32_t limit[32];
+        read_all(t, t_type, at, limit);
+        bits = all_ge(acc, limit);
     } else if (t_type == HYST_I16) {
         for (j = 0; j < n; j++) {
             bits |= (uint32_t)(acc[j] >= hyst_get_i16(t, at + j)) << j;
@@ -45,4 +43,21 @@ uint32_t hyst_ge_bits(const int32_t *acc, const void *t, int32_t t_type, uint32_
         }
     }
     return bits;
+}
+
+void hyst_ge_bits_of(const int32_t *acc, uint32_t count, const void *t, int32_t t_type, uint32_t at,
+                     uint32_t n, uint32_t *bits)
+{
+    int32_t limit[32];
+    uint32_t p;
+    if (n < 32u) {
+        for (p = 0; p < count; p++) {
+            bits[p] = hyst_ge_bits(acc + 32u * p, t, t_type, at, n);
+        }
+        return;
+    }
+    read_all(t, t_type, at, limit);
+    for (p = 0; p < count; p++) {
+        bits[p] = all_ge(acc + 32u * p, limit);
+    }
 }

@@ -43,9 +43,11 @@ static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
     const uint32_t bits = hyst_plane_bytes(l->taps), first = (uint32_t)group * l->per_group;
     const uint32_t size = hyst_int_tile_bytes(l->taps);
     unsigned char *tiles = l->work, *weights = tiles + (count + LANES - 1u) / LANES * size;
+    int32_t pixel_of[32];
     uint32_t i, o;
     for (i = 0; i < count; i++) {
         const int32_t at = (int32_t)(pixel + i);
+        pixel_of[i] = at;
         hyst_patch_ints(&l->g, l->x, l->p->x_type, at / l->p->out_w, at % l->p->out_w, group,
                         l->patch);
         hyst_int_tile_put(l->patch, l->p->x_type, l->taps, i % LANES, tiles + i / LANES * size);
@@ -55,11 +57,10 @@ static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
         const unsigned char *row = l->w + (first + o) * bits;
         int32_t acc[HYST_INT_LANES * 32];
         hyst_int_tile_weights(row, l->p->x_type, l->taps, n, weights);
-        for (i = 0; i < count; i++) {
-            if (i % LANES == 0u) {
-                hyst_int_tile(tiles + i / LANES * size, weights, l->taps, n, acc);
-            }
-            hyst_sink_put(&l->sink, pixel + i, first + o, n, acc + i % LANES * 32u);
+        for (i = 0; i < count; i += LANES) {
+            hyst_int_tile(tiles + i / LANES * size, weights, l->taps, n, acc);
+            hyst_sink_put_all(&l->sink, pixel_of + i, count - i < LANES ? count - i : LANES,
+                              first + o, n, acc);
         }
     }
 }

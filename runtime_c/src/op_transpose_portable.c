@@ -28,6 +28,21 @@ static void transpose_bits(const hyst_transpose_params *p, const void *x, void *
     }
 }
 
+/* Bytes of up to three axes, rows of the last one: what NCHW inputs need. */
+static void transpose_bytes(const hyst_transpose_params *p, const unsigned char *from,
+                            unsigned char *to)
+{
+    int32_t i, j, k;
+    for (i = 0; i < p->dim3; i++) {
+        for (j = 0; j < p->dim4; j++) {
+            const unsigned char *row = from + i * p->step3 + j * p->step4;
+            for (k = 0; k < p->dim5; k++) {
+                *to++ = row[k * p->step5];
+            }
+        }
+    }
+}
+
 void hyst_transpose(const hyst_transpose_params *p, const void *x, void *out, void *scratch)
 {
     const unsigned char *from = (const unsigned char *)x;
@@ -42,6 +57,10 @@ void hyst_transpose(const hyst_transpose_params *p, const void *x, void *out, vo
         if (p->x_type == HYST_T2) {
             transpose_bits(p, from + plane, to + plane, size);
         }
+        return;
+    }
+    if (bytes == 1u && p->dim0 == 1 && p->dim1 == 1 && p->dim2 == 1) {
+        transpose_bytes(p, from, to);
         return;
     }
     for (at = 0; at < size; at++) {

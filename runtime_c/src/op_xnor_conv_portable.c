@@ -9,6 +9,9 @@
 
 #define LANES ((uint32_t)HYST_TILE_LANES)
 
+/* Bytes of patches that leave room for rows of weights in a first-level cache. */
+#define CACHED 16384u
+
 typedef struct layer {
     hyst_geometry g;
     const hyst_xnor_conv_params *p;
@@ -68,20 +71,44 @@ static void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
     }
 }
 
-/* Puts one gathered position into lane p of a tile and returns its counted elements. */
+/* Puts one gathered position into lane p of a tile, its mask too where there is one, and returns
+ * its counted elements. */
 static int32_t spread(const layer *l, const unsigned char *sign, const unsigned char *mask,
                       unsigned char *tile, uint32_t p)
 {
     const uint32_t words = hyst_words(l->taps);
+    unsigned char *valid = tile + LANES * l->patch;
     uint32_t counted = 0, i;
     for (i = 0; i < words; i++) {
-        const hyst_word tail = i + 1u < words ? HYST_ALL_ONES : hyst_tail_mask(l->taps);
-        const hyst_word valid = mask ? hyst_load(mask, i) & tail : tail;
         hyst_store(tile, i * LANES + p, hyst_load(sign, i));
-        hyst_store(tile + LANES * l->patch, i * LANES + p, valid);
-        counted += mask ? hyst_popcount(valid) : 0u;
     }
-    return mask ? (int32_t)counted : (int32_t)l->taps;
+    if (!mask) {
+        return (int32_t)l->taps;
+    }
+    for (i = 0; i < words; i++) {
+        const hyst_word tail = i + 1u < words ? HYST_ALL_ONES : hyst_tail_mask(l->taps);
+        hyst_store(valid, i * LANES + p, hyst_load(mask, i) & tail);
+        counted += hyst_popcount(hyst_load(mask, i) & tail);
+    }
+    return (int32_t)counted;
+}
+
+/* The next multiple of 64 bytes: vectors then never cross a cache line. */
+static unsigned char *cache_line(unsigned char *p)
+{
+    return p + (64u - (uint32_t)((uintptr_t)p % 64u)) % 64u;
+}
+
+/* Complete positions that share a tile with others need a mask too: all of it. */
+static void fill_masks(const layer *l, unsigned char *tile, uint32_t lanes)
+{
+    unsigned char *valid = tile + LANES * l->patch;
+    uint32_t i, p;
+    for (i = 0; i < hyst_words(l->taps); i++) {
+        for (p = 0; p < lanes; p++) {
+            hyst_store(valid, i * LANES + p, HYST_ALL_ONES);
+        }
+    }
 }
 
 /* count <= 32 neighbouring positions, eight to a tile. Complete patches fill the lanes from the
@@ -91,9 +118,9 @@ static void tiled(const layer *l, int32_t pixel, int32_t count, int32_t group)
 {
     const uint32_t first = (uint32_t)group * l->per_group, size = 2u * LANES * l->patch;
     const uint32_t lanes = ((uint32_t)count + LANES - 1u) / LANES * LANES;
-    unsigned char *sign = l->scratch, *tiles = sign + 2u * l->patch;
+    unsigned char *sign = l->scratch, *tiles = cache_line(sign + 2u * l->patch);
     int32_t counted[32] = {0}, pixel_of[32];
-    uint32_t masked = 0, front = 0, back = lanes, lane, o, t;
+    uint32_t front = 0, back = lanes, lane, o, t;
     int32_t i;
     for (lane = 0; lane < lanes; lane++) {
         pixel_of[lane] = -1;
@@ -104,22 +131,20 @@ static void tiled(const layer *l, int32_t pixel, int32_t count, int32_t group)
         pixel_of[lane] = i;
         counted[lane] = spread(l, sign, used ? sign + l->patch : NULL,
                                tiles + lane / LANES * size, lane % LANES);
-        masked |= (uint32_t)used << (lane / LANES);
+    }
+    if (back < lanes) {
+        fill_masks(l, tiles + back / LANES * size, back % LANES);
     }
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
         const unsigned char *row = l->w + (first + o) * l->patch;
-        for (t = 0; t < lanes / LANES; t++) {
-            const unsigned char *tile = tiles + t * size;
-            int32_t acc[LANES * 32u];
-            hyst_xnor_tile(tile, ((masked >> t) & 1u) ? tile + LANES * l->patch : NULL, row,
-                           l->taps, n, counted + t * LANES, acc);
-            for (lane = t * LANES; lane < (t + 1u) * LANES; lane++) {
-                if (pixel_of[lane] >= 0) {
-                    hyst_sink_put(&l->sink, (uint32_t)pixel_of[lane], first + o, n,
-                                  acc + lane % LANES * 32u);
-                }
-            }
+        for (t = 0; t < lanes; t += LANES) {
+            const unsigned char *tile = tiles + t / LANES * size;
+            const int32_t masked = t + LANES > back; /* holds a lane from back on */
+            int32_t acc[HYST_TILE_LANES * 32];
+            hyst_xnor_tile(tile, masked ? tile + LANES * l->patch : NULL, row, l->taps, n,
+                           counted + t, acc);
+            hyst_sink_put_all(&l->sink, pixel_of + t, LANES, first + o, n, acc);
         }
     }
 }
@@ -149,7 +174,7 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
                     const void *inv, void *out, void *out1, const void *sums, void *scratch)
 {
     const int32_t pixels = p->out_h * p->out_w;
-    const int32_t tile = p->layout == HYST_SLICED ? 1 : p->tile;
+    int32_t tile = p->layout == HYST_SLICED ? 1 : p->tile;
     /* 32-bit targets keep single pixels, so the linker drops the tiled code there. */
     const int32_t tiles_pay =
         HYST_WORD_BITS == 64 && tile >= (int32_t)LANES && p->w_type != HYST_T2;
@@ -174,6 +199,9 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
     l.sink.out[0] = out;
     l.sink.out[1] = out1;
     hyst_sink_begin(&l.sink);
+    if (tiles_pay && tile > 16 && l.patch > CACHED / 32u) {
+        tile = 16;
+    }
     for (pixel = 0; pixel < pixels; pixel += tile) {
         const int32_t count = pixels - pixel < tile ? pixels - pixel : tile;
         for (group = 0; group < p->groups; group++) {

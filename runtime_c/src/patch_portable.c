@@ -66,6 +66,22 @@ int32_t hyst_walk_next(hyst_walk *walk, hyst_run *run)
     return 0;
 }
 
+/* A patch without taps outside whose pixels fill whole words: rows of words, nothing to clear. */
+static void whole_words(const hyst_walk *walk, const void *x, void *patch)
+{
+    const hyst_geometry *g = walk->g;
+    const uint32_t pixel = walk->depth / HYST_WORD_BITS, row = (uint32_t)g->kernel_w * pixel;
+    uint32_t to = 0, i;
+    int32_t kh;
+    for (kh = 0; kh < g->kernel_h; kh++) {
+        const int32_t y = walk->top + kh * g->dilation_h;
+        const uint32_t from = (uint32_t)(y * g->in_w + walk->left) * pixel;
+        for (i = 0; i < row; i++) {
+            hyst_store(patch, to++, hyst_load(x, from + i));
+        }
+    }
+}
+
 int32_t hyst_patch_bits(const hyst_geometry *g, const void *x, int32_t oy, int32_t ox,
                         int32_t group, int32_t fill, void *patch)
 {
@@ -73,6 +89,10 @@ int32_t hyst_patch_bits(const hyst_geometry *g, const void *x, int32_t oy, int32
     hyst_run run;
     uint32_t end = 0;
     hyst_walk_begin(&walk, g, oy, ox, group);
+    if (walk.complete && walk.whole && walk.depth % HYST_WORD_BITS == 0u) {
+        whole_words(&walk, x, patch);
+        return 1;
+    }
     hyst_clear_bits(patch, hyst_geometry_taps(g));
     while (hyst_walk_next(&walk, &run)) {
         if (fill && run.to > end) {

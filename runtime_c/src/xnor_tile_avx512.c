@@ -29,32 +29,30 @@ INLINE __m512i load(const unsigned char *p, uint32_t i)
     return _mm512_loadu_si512(p + (size_t)i * 64u);
 }
 
-INLINE __m512i differing(__m512i x, const unsigned char *row, uint32_t i)
+/* x ^ word i of the row; masked: & valid, by the same instruction. */
+INLINE __m512i differing(__m512i x, __m512i valid, const unsigned char *row, uint32_t i,
+                         int masked)
 {
-    return _mm512_xor_si512(x, _mm512_set1_epi64((long long)hyst_load(row, i)));
+    const __m512i w = _mm512_set1_epi64((long long)hyst_load(row, i));
+    return masked ? _mm512_ternarylogic_epi64(x, valid, w, 0x48) : _mm512_xor_si512(x, w);
 }
 
 /* Differing bits of eight rows, one 64-bit sum per lane. */
 INLINE void eight_rows(const operands *q, const unsigned char *const *row, int masked,
                        __m512i *sum)
 {
+    const __m512i all = _mm512_set1_epi8(-1), last = load(q->x, q->whole);
+    const __m512i counts = masked ? _mm512_and_si512(q->tail, load(q->mask, q->whole)) : q->tail;
     uint32_t i, j;
-    const __m512i last = load(q->x, q->whole);
-    const __m512i valid =
-        masked ? _mm512_and_si512(q->tail, load(q->mask, q->whole)) : q->tail;
     UNROLL8
     for (j = 0; j < ROWS; j++) {
-        sum[j] = _mm512_popcnt_epi64(
-            _mm512_and_si512(differing(last, row[j], q->whole), valid));
+        sum[j] = _mm512_popcnt_epi64(differing(last, counts, row[j], q->whole, 1));
     }
     for (i = 0; i < q->whole; i++) {
-        const __m512i x = load(q->x, i);
+        const __m512i x = load(q->x, i), valid = masked ? load(q->mask, i) : all;
         UNROLL8
         for (j = 0; j < ROWS; j++) {
-            __m512i d = differing(x, row[j], i);
-            if (masked) {
-                d = _mm512_and_si512(d, load(q->mask, i));
-            }
+            const __m512i d = differing(x, valid, row[j], i, masked);
             sum[j] = _mm512_add_epi64(sum[j], _mm512_popcnt_epi64(d));
         }
     }

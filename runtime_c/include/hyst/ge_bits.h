@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Primitive: 32 comparisons at once. */
+/* Primitives: 32 comparisons at once, of one or several positions. */
 #ifndef HYST_GE_BITS_H
 #define HYST_GE_BITS_H
 
@@ -12,6 +12,11 @@ extern "C" {
 /* Bit j = [acc[j] >= t[at + j]] for j < n, 0 above; 1 <= n <= 32. acc has 32 entries;
  * only n thresholds are read. */
 uint32_t hyst_ge_bits(const int32_t *acc, const void *t, int32_t t_type, uint32_t at, uint32_t n);
+
+/* bits[p] = hyst_ge_bits(acc + 32 * p, t, t_type, at, n) for p < count: the thresholds are read
+ * once. */
+void hyst_ge_bits_of(const int32_t *acc, uint32_t count, const void *t, int32_t t_type, uint32_t at,
+                     uint32_t n, uint32_t *bits);
 
 #ifdef __cplusplus
 }

@@ -30,6 +30,10 @@ void hyst_sink_begin(hyst_sink *sink);
 void hyst_sink_put(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t n,
                    const int32_t *acc);
 
+/* The same for count <= 16 positions: pixel_of[p] < 0 is none, acc has 32 entries for each. */
+void hyst_sink_put_all(const hyst_sink *sink, const int32_t *pixel_of, uint32_t count, uint32_t c0,
+                       uint32_t n, const int32_t *acc);
+
 #ifdef __cplusplus
 }
 #endif

@@ -34,6 +34,7 @@ from hysteron.ops.kernel._conv import (
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
 LANES = 8  # HYST_TILE_LANES of xnor_tile.h
+CACHE_LINE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,13 @@ class XnorConv(KernelOp):
     def scratch_bytes(self, *types: TensorType) -> int:
         """Return the bytes of ``tile`` patches and, for sliced weights, the index lists.
 
-        From LANES pixels on, whole groups of LANES and one patch to gather into.
+        From LANES pixels on, whole groups of LANES that start on a cache line, and one patch
+        to gather into.
         """
-        patches = self.tile if self.tile < LANES else -(-self.tile // LANES) * LANES + 1
-        return bit_scratch(conv_taps(types[1]), self.layout, patches)
+        k = conv_taps(types[1])
+        if self.tile < LANES:
+            return bit_scratch(k, self.layout, self.tile)
+        return bit_scratch(k, self.layout, -(-self.tile // LANES) * LANES + 1) + CACHE_LINE
 
     def sums_bytes(self, *types: TensorType) -> int:
         """Return 4 bytes per output for sliced weights and binary inputs."""
