@@ -12,6 +12,7 @@ from hysteron.campaign.trial import Condition
 from hysteron.chips.packing import levels_for, packing_of
 from hysteron.chips.source import Marginal, engine_for
 from hysteron.chips.trajectory import SENSE, Part, Trajectory, estimated_rate, resolved_part
+from hysteron.driver.parts import select_sections
 from hysteron.errors import InputError
 from hysteron.image.layout import ImageLayout
 from hysteron.memory.channel import Channel
@@ -62,10 +63,7 @@ def memory_points(
     A setting goes to every technology that has such a condition. Raises InputError when
     none has it, for values out of range, and when nothing is placed.
     """
-    chosen = [s.name for s in layout.sections if only is None or only in (s.role, s.name)]
-    if only is not None and not chosen:
-        known = sorted({s.role for s in layout.sections}) + [s.name for s in layout.sections]
-        raise InputError("no such role or section", got=only, wanted=", ".join(known))
+    chosen = select_sections(layout, only)
     placed = {name: placement[name] for name in chosen if name in placement}
     if not placed:
         raise InputError("no section is placed in a technology")
@@ -75,6 +73,7 @@ def memory_points(
             options = {o for technology in placed.values() for o in technology.options}
             wanted = ", ".join([*known, *sorted(options)]) or "none"
             raise InputError(f"unknown condition '{name}'", wanted=wanted)
+    _check_scrub(layout, placed, settings)
     grid = list(itertools.islice(itertools.product(*settings.values()), MAX_POINTS + 1))
     if len(grid) > MAX_POINTS:
         raise InputError("too many combinations of settings", wanted=f"at most {MAX_POINTS}")
@@ -84,6 +83,21 @@ def memory_points(
     return [
         make(layout, placed, dict(zip(settings, values, strict=True)), history) for values in grid
     ]
+
+
+def _check_scrub(
+    layout: ImageLayout, placed: Mapping[str, Technology], settings: Mapping[str, Sequence[float]]
+) -> None:
+    """Raise InputError where scrubbing would write errors back that a decoder corrects."""
+    if not any(settings.get("scrub_interval_hours", ())):
+        return
+    for name in placed:
+        section = layout.section(name)
+        if section.code or section.protects:
+            raise InputError(
+                "scrub of encoded words is not emulated: it would write back what it read",
+                where=name, fix="leave scrub_interval_hours out, or --ecc none",
+            )  # fmt: skip
 
 
 def _engine(
