@@ -63,11 +63,6 @@ def _sections(program: Program, sense: str) -> frozenset[str]:
         if len(node.inputs) < 2 or (section := program.layout.by_const.get(node.inputs[1])) is None:
             continue
         if node.op.name in kinds:
-            if section.code:
-                raise UnsupportedError(
-                    f"sense = {sense} with an error-correcting code", where=section.name,
-                    got=section.code, fix="decoding reads a word once per inference: leave it out",
-                )  # fmt: skip
             chosen.add(section.name)
         elif sense == "per-fetch" and section.role == "weights":
             raise UnsupportedError(

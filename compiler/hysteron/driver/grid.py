@@ -73,7 +73,6 @@ def memory_points(
             options = {o for technology in placed.values() for o in technology.options}
             wanted = ", ".join([*known, *sorted(options)]) or "none"
             raise InputError(f"unknown condition '{name}'", wanted=wanted)
-    _check_scrub(layout, placed, settings)
     grid = list(itertools.islice(itertools.product(*settings.values()), MAX_POINTS + 1))
     if len(grid) > MAX_POINTS:
         raise InputError("too many combinations of settings", wanted=f"at most {MAX_POINTS}")
@@ -83,21 +82,6 @@ def memory_points(
     return [
         make(layout, placed, dict(zip(settings, values, strict=True)), history) for values in grid
     ]
-
-
-def _check_scrub(
-    layout: ImageLayout, placed: Mapping[str, Technology], settings: Mapping[str, Sequence[float]]
-) -> None:
-    """Raise InputError where scrubbing would write errors back that a decoder corrects."""
-    if not any(settings.get("scrub_interval_hours", ())):
-        return
-    for name in placed:
-        section = layout.section(name)
-        if section.code or section.protects:
-            raise InputError(
-                "scrub of encoded words is not emulated: it would write back what it read",
-                where=name, fix="leave scrub_interval_hours out, or --ecc none",
-            )  # fmt: skip
 
 
 def _engine(

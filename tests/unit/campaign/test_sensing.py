@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_built import convolutional, mlp, protected, real, samples
+from hand_built import convolutional, mlp, real, samples
 
-from hysteron.campaign.evaluate import NetEvaluator, evaluator_for
+from hysteron.campaign.evaluate import NetEvaluator
 from hysteron.campaign.products import classes_by_product
 from hysteron.campaign.sensing import classes_of
 from hysteron.campaign.trial import Condition, Trial
@@ -175,32 +175,3 @@ def test_the_interpreter_with_no_wrong_product_is_the_interpreter() -> None:
     values = run_final(program.final, trial.inputs, read_image(program.layout, images))
     wanted = values[program.output.winner or ""].reshape(-1)
     assert np.array_equal(_classes(trial, source), wanted)
-
-
-def test_sense_errors_pass_the_decoder_at_each_inference() -> None:
-    """What an inference reads is decoded as a whole, lasting faults and sense errors together."""
-    program = protected(mlp(1), "secded-39-32", "zero")
-    trial, source = _trial(program), _source(program)
-    layout = program.layout
-    lasting = apply(layout, program.images, source.faults(layout, program.images, 5, 0))
-    (name,), winner = program.final.inputs, program.output.winner
-    assert winner is not None
-    wanted = []
-    for number in range(24):
-        reads = source.reads(layout, program.images, 5, 0, number)
-        consts = read_image(layout, apply(layout, lasting, reads))
-        one = {name: trial.inputs[name][number : number + 1]}
-        wanted.append(int(run_final(program.final, one, consts)[winner].ravel()[0]))
-    evaluator, condition = evaluator_for(program, trial.inputs), Condition("x", source)
-    wrong = source.faults(layout, program.images, 5, 0)
-    assert set(wrong) & {s.name for s in layout.sections if s.role == "checks"}
-    found = classes_of(trial, evaluator, condition, 0, wrong)
-    assert found.tolist() == wanted
-    assert (found != evaluator.classes(wrong)).any()
-
-
-@pytest.mark.parametrize("sense", ["xnor", "per-fetch"])
-def test_products_behind_a_decoder_are_refused(sense: str) -> None:
-    program = protected(mlp(1), {"weights": "secded-39-32"})
-    with pytest.raises(UnsupportedError, match="with an error-correcting code"):
-        _classes(_trial(program), _source(program, sense))

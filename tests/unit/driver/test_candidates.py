@@ -100,7 +100,3 @@ def test_codes_of_the_image_and_of_the_memory_exclude_each_other() -> None:
     (candidate,) = choose_grid(program, None, ["hfo2-rram-1t1r"], (), "weights").candidates
     hit = {program.layout.section(name).role for name in candidate.point.condition.source.sections}
     assert hit == {"weights", "checks"}
-    scrubbed = ["retention_years=1", "scrub_interval_hours=1000"]
-    with pytest.raises(InputError, match=r"layer_0_weights: scrub of encoded words"):
-        choose_grid(program, None, ["st-mram"], scrubbed, "weights")
-    assert choose_grid(program, None, ["st-mram"], scrubbed, "thresholds").candidates
