@@ -6,7 +6,7 @@ typedef struct hyst_ecc_votes {
     uint32_t copy[3], good, status;
 } hyst_ecc_votes;
 
-static hyst_ecc_votes hyst_ecc_vote(const void *const *copies, uint32_t index, uint32_t mask)
+HYST_ECC_INLINE hyst_ecc_votes hyst_ecc_vote(const void *const *copies, uint32_t index, uint32_t mask)
 {
     hyst_ecc_votes v;
     v.copy[0] = hyst_load32(copies[0], index) & mask;

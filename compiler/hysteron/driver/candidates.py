@@ -144,6 +144,11 @@ def _codes(
         code = None if key is None else named[key]
         if code is not None and section.name in placement:
             found[section.name] = load_code(code)
+    if found and layout.protected:
+        raise InputError(
+            "the image has error-correcting codes of its own", got=memory,
+            wanted="-m without +CODE", fix="or --ecc none",
+        )  # fmt: skip
     return found
 
 

@@ -12,6 +12,7 @@ from hysteron.campaign.trial import Condition
 from hysteron.chips.packing import levels_for, packing_of
 from hysteron.chips.source import Marginal, engine_for
 from hysteron.chips.trajectory import SENSE, Part, Trajectory, estimated_rate, resolved_part
+from hysteron.driver.parts import select_sections
 from hysteron.errors import InputError
 from hysteron.image.layout import ImageLayout
 from hysteron.memory.channel import Channel
@@ -62,10 +63,7 @@ def memory_points(
     A setting goes to every technology that has such a condition. Raises InputError when
     none has it, for values out of range, and when nothing is placed.
     """
-    chosen = [s.name for s in layout.sections if only is None or only in (s.role, s.name)]
-    if only is not None and not chosen:
-        known = sorted({s.role for s in layout.sections}) + [s.name for s in layout.sections]
-        raise InputError("no such role or section", got=only, wanted=", ".join(known))
+    chosen = select_sections(layout, only)
     placed = {name: placement[name] for name in chosen if name in placement}
     if not placed:
         raise InputError("no section is placed in a technology")

@@ -11,13 +11,14 @@ from hysteron.chips.source import Marginal
 from hysteron.chips.trajectory import SENSE
 from hysteron.driver.grid import History, Point, history_notes, memory_points
 from hysteron.driver.options import GENERAL, configured, read_previous
+from hysteron.driver.parts import parts_of, select_sections
 from hysteron.errors import InputError
-from hysteron.image.layout import ROLES, ImageLayout, Section
+from hysteron.image.layout import ROLES, ImageLayout
 from hysteron.memory.channel import Channel
 from hysteron.memory.load import load_technology
 from hysteron.memory.technology import Technology
 
-__all__ = ["Point", "choose_points", "memory_points"]
+__all__ = ["Point", "choose_points", "memory_points", "select_sections"]
 
 
 def choose_points(
@@ -146,27 +147,6 @@ def _number(text: str, what: str) -> float:
         raise InputError(f"not a {what}", got=text, wanted="a number") from None
 
 
-def select_sections(layout: ImageLayout, only: str | None) -> tuple[str, ...]:
-    """Return the sections of a role, one section by name, or all, each with its check bits.
-
-    Raises InputError.
-    """
-    chosen = tuple(s.name for s in layout.sections if only is None or only in _parts(layout, s))
-    if not chosen:
-        known = sorted({s.role for s in layout.sections}) + [s.name for s in layout.sections]
-        raise InputError("no such role or section", got=str(only), wanted=", ".join(known))
-    return chosen
-
-
-def _parts(layout: ImageLayout, section: Section) -> tuple[str, ...]:
-    """Return the parts a section belongs to, the closest first: check bits go with their data."""
-    own = (section.name, section.role)
-    if not section.protects:
-        return own
-    data = layout.section(section.protects)
-    return (*own, data.name, data.role)
-
-
 def parse_placement(text: str, layout: ImageLayout) -> dict[str, Technology]:
     """Return a technology per section of "TECH" or "PART=TECH,...".
 
@@ -188,7 +168,7 @@ def parse_placement(text: str, layout: ImageLayout) -> dict[str, Technology]:
         by_part[part] = load_technology(name)
     placed = {}
     for section in layout.sections:
-        named = [part for part in _parts(layout, section) if part in by_part]
+        named = [part for part in parts_of(layout, section) if part in by_part]
         if named:
             placed[section.name] = by_part[named[0]]
     return placed

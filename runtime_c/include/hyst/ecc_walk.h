@@ -6,13 +6,6 @@
 
 #include "hyst/ecc_secded.h"
 
-/* The loop of a fetch is its cost, so what both it and scrub use is inlined into each. */
-#if defined(__GNUC__)
-#define HYST_ECC_INLINE static inline __attribute__((always_inline))
-#else
-#define HYST_ECC_INLINE static inline
-#endif
-
 /* One or two data words with the check bits of the code words in them. */
 typedef struct hyst_ecc_chunk {
     uint32_t mask[2]; /* cells */

@@ -57,7 +57,7 @@ def test_a_code_leaves_its_residual_rate(program: Program) -> None:
 
 def test_a_code_protects_only_its_part(program: Program) -> None:
     raw = load_technology("hfo2-rram-1t1r").channel(2, {"resistance_ratio": 4})
-    memory = "weights=hfo2-rram-1t1r+triplication,thresholds=hfo2-rram-1t1r"
+    memory = "weights=hfo2-rram-1t1r+triplicate,thresholds=hfo2-rram-1t1r"
     memory += ",layer_2_weights=hfo2-rram-1t1r"
     found = _channels(program, memory)
     assert found["layer_0_thresholds"] == found["layer_2_weights"] == raw
@@ -89,3 +89,14 @@ def test_impossible_grids_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         choose_grid(program, None, memories, settings, None)
+
+
+def test_codes_of_the_image_and_of_the_memory_exclude_each_other() -> None:
+    path = asset_dir("models") / "digits_mlp" / "digits_mlp.onnx"
+    options = Options(inputs=("uint8",), ecc="weights=secded-39-32")
+    program = compile_model(path, options).program
+    with pytest.raises(InputError, match="the image has error-correcting codes of its own"):
+        choose_grid(program, None, ["hfo2-rram-1t1r+secded-8-4"], (), None)
+    (candidate,) = choose_grid(program, None, ["hfo2-rram-1t1r"], (), "weights").candidates
+    hit = {program.layout.section(name).role for name in candidate.point.condition.source.sections}
+    assert hit == {"weights", "checks"}

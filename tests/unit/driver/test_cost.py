@@ -37,7 +37,7 @@ def _candidates(
 
 
 def _cost(program: Program, memory: str, *settings: str) -> Cost:
-    (candidate,) = _candidates(program, memory, *settings)
+    (candidate,) = _candidates(program, memory, settings=settings)
     found = cost(program, candidate)
     assert found is not None
     return found
@@ -49,7 +49,7 @@ def test_devices_count_cells_of_the_memory_and_check_bits_of_the_code(mlp: Progr
     assert pairs.devices == 2 * _MLP_BITS and pairs.devices_per_value == 2
     coded = _cost(mlp, "hfo2-rram-1t1r+secded-72-64")
     assert coded.devices == pytest.approx(_MLP_BITS * 72 / 64)
-    partly = _cost(mlp, "weights=hfo2-rram-1t1r+triplication,thresholds=hfo2-rram-1t1r")
+    partly = _cost(mlp, "weights=hfo2-rram-1t1r+triplicate,thresholds=hfo2-rram-1t1r")
     weights, thresholds = 64 * 256 + 256 * 256 + 2560, 2 * 256 * 16
     assert partly.devices == 3 * weights + thresholds and partly.values == weights + thresholds
 

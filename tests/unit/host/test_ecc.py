@@ -265,8 +265,6 @@ def test_a_firmware_repairs_its_memory_and_steps_on(compiler: str, tmp_path: Pat
     language = ["-x", "c++", "-std=c++17"] if compiler == "g++" else ["-std=c99"]
     flags = "-pedantic -Wall -Wextra -Wconversion -Wshadow -Werror -O2 -I.".split()
     sources = ["main.c", *(path for path in files if path.endswith(".c"))]
-    if compiler == "g++":
-        flags.remove("-Wconversion")  # kernels are C; only headers and model must be C++ too
     command = [compiler, *language, *flags, *sources, "-o", "run"]
     done = subprocess.run(
         command, cwd=tmp_path / "net", capture_output=True, text=True, check=False

@@ -78,7 +78,7 @@ class Repetition(Code):
         # Words whose copies agree: all bits agree, less those in which all are right.
         conditional = float(share @ both_wrong) / equal if equal else 0.0
         silent = equal**k * _at_least_one(conditional, k)
-        if policy is Policy.AS_READ:
+        if policy is not Policy.ZERO:
             return Rates(float(share @ d), detected, silent)
         others = equal ** (k - 1)
         flagged_ones = ones * (differ[1] + (1 - differ[1]) * _at_least_one(1 - equal, k - 1))
