@@ -31,7 +31,7 @@ check: $(VENV)/.test ## style, types, import contract, house limits
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q -rP tests/unit/test_house.py
 
-bench: need-cc $(VENV)/.test ## host speed beside onnxruntime, same run, same machine
+bench: need-cc $(VENV)/.test ## host speed beside onnxruntime, fault trials beside PyTorch, same machine
 	@$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
 
 wheel: $(VENV)/.test ## build dist/*.whl

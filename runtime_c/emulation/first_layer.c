@@ -6,6 +6,8 @@
 
 #include "hyst/types.h"
 
+#define AHEAD 4u /* outputs whose rows are asked for in advance */
+
 static const int16_t none[HYST_BLOCK];
 
 static hyst_signed_list list_of(const hyst_chain_faults *f, const hyst_work_layer *w, uint32_t o)
@@ -128,6 +130,26 @@ static void output_bits(const hyst_chain_layer *p, const hyst_chain_faults *f, h
     }
 }
 
+/* Rows of touched outputs and wrong inputs lie where the processor does not foresee them. */
+static void ask_ahead(const hyst_chain_layer *p, const hyst_chain_faults *f,
+                      const hyst_work_layer *w, uint32_t block, uint32_t o)
+{
+    const size_t sum_bytes = HYST_BLOCK * (p->wide ? sizeof(int32_t) : sizeof(int16_t));
+    const size_t x_bytes = HYST_BLOCK * (p->x_type == HYST_I16 ? 2u : 1u);
+    const char *sums = (const char *)p->sums + ((size_t)block * p->n + o) * sum_bytes;
+    const char *x = (const char *)p->x + (size_t)block * p->k * x_bytes;
+    size_t at;
+    uint32_t j;
+    for (at = 0; at < sum_bytes; at += 64u) {
+        HYST_ASK(sums + at);
+    }
+    for (j = w->start[o]; j < w->start[o + 1u]; j++) {
+        for (at = 0; at < x_bytes; at += 64u) {
+            HYST_ASK(x + f->list[j] * x_bytes + at);
+        }
+    }
+}
+
 /* Gives 64 outputs' changes to the block's samples. */
 static void give(const hyst_chain_layer *p, const uint64_t *diff, uint32_t block, uint32_t group,
                  uint64_t *out)
@@ -163,6 +185,9 @@ void hyst_first_block(const hyst_chain_layer *p, const hyst_chain_faults *f, hys
             uint64_t *diff = work->diff + i * HYST_BLOCK_WORDS;
             uint32_t part;
             o = 64u * group + i;
+            if (o + AHEAD < p->n && w->mode[o + AHEAD] != HYST_SAME) {
+                ask_ahead(p, f, w, block, o + AHEAD);
+            }
             if (w->mode[o] == HYST_SAME) {
                 continue;
             }

@@ -103,15 +103,17 @@ static void count_steps(const hyst_chain_layer *p, const hyst_chain_layer *befor
     const uint64_t *rows = before->by_output + (size_t)block * p->k * HYST_BLOCK_WORDS;
     uint32_t first, o;
     for (first = 0; first < p->padded; first += 16u) {
-        memset(work->rows, 0, 16u * HYST_BLOCK);
-        for (o = first; o < first + 16u && o < p->n; o++) {
+        for (o = first; o < first + 16u; o++) {
+            int8_t *row = work->rows + (o - first) * HYST_BLOCK;
             hyst_signed_list list;
+            if (o >= p->n || w->start[o + 1u] == w->start[o]) {
+                memset(row, 0, HYST_BLOCK);
+                continue;
+            }
             list.row = f->list + w->start[o];
             list.plus = w->plus[o];
             list.count = w->start[o + 1u] - w->start[o];
-            if (list.count) {
-                hyst_lanes_votes(rows, &list, work->rows + (o - first) * HYST_BLOCK);
-            }
+            hyst_lanes_votes(rows, &list, row);
         }
         hyst_lanes_turn(work->rows, work->base + first, p->padded);
     }

@@ -6,6 +6,13 @@
 #include "chain.h"
 #include "lanes.h"
 
+/* Asks for a cache line that will be read soon. */
+#if defined(__GNUC__)
+#define HYST_ASK(p) __builtin_prefetch((p), 0, 3)
+#else
+#define HYST_ASK(p) ((void)(p))
+#endif
+
 /* Inputs a sample may have changed and still be answered by steps. */
 #define HYST_LIST 1024u
 

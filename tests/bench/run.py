@@ -10,6 +10,8 @@ import argparse
 import os
 import platform
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,7 @@ from hysteron.driver.compile import CompiledModel
 from hysteron.host.compiler import find_cc
 from hysteron.targets import cpu_features, load_isa
 
+FAULTS = "fault trial"
 REFERENCE, OPENVINO = "onnxruntime fp32", "OpenVINO BinaryConvolution"
 AVX512, AVX2, PORTABLE = "hysteron AVX-512", "hysteron AVX2", "hysteron portable C99"
 #: The same plain C under -march=x86-64-v3 and -v4.
@@ -146,6 +149,15 @@ def report(case: Case, times: Mapping[str, list[float]], notes: Mapping[str, str
               "bar >= 0.70, then 0.85")  # fmt: skip
 
 
+def fault_trials(quick: bool) -> None:
+    """Run faults.py in a process with one thread where NumPy chooses its own kernel."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
+    one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    script = str(Path(__file__).parent / "faults.py")
+    command = [sys.executable, script, *(["--quick"] if quick else [])]
+    subprocess.run(command, env=kept | one, check=True)
+
+
 def describe() -> None:
     """Print the processor, its load and the compiler."""
     info = Path("/proc/cpuinfo")
@@ -178,6 +190,9 @@ def main() -> None:
         print(f"  +1 among binary activations: {density(compiled, case.sample):.2f}")
         engines, notes = engines_of(case, compiled)
         report(case, measure(engines, rounds), notes)
+    if options.only in FAULTS:
+        sys.stdout.flush()
+        fault_trials(options.quick)
 
 
 if __name__ == "__main__":

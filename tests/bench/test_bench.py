@@ -62,3 +62,19 @@ def test_openvino_is_timed_only_when_every_sum_is_right(
     weights.raw_data = values.tobytes()
     with pytest.raises(RuntimeError, match=r"layer 2: \d+ of 1536 sums are wrong"):
         openvino_binary.openvino_binary_engine(model, oracle, x, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.kernels
+def test_quick_fault_trials_agree_in_every_class():
+    script = Path(__file__).parent / "run.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--quick", "--only", "fault trial"],
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.endswith("classes agree")]
+    assert len([row for row in rows if "hysteron incremental" in row]) == 8
+    for row in rows:
+        same, of = row.split("   ")[-1].split(" of ")
+        assert same.strip() == of.split()[0], row
