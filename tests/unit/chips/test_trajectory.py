@@ -33,7 +33,7 @@ _HARSH: dict[str, dict[str, float]] = {
                 "reads": 1e8},
     "rram": {"hrs_spread": 0.9},
     "analog-rram": {"conductance_high_microsiemens": 60},
-    "domain-wall": {"position_sigma": 0.25, "delta": 40, "retention_years": 0.05},
+    "domain-wall": {"position_sigma": 0.25, "delta": 40, "retention_years": 0.3},
 }  # fmt: skip
 #: What an array may add; names that a technology lacks are left out.
 _ARRAY = {
