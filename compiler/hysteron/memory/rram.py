@@ -191,7 +191,8 @@ class Rram(Technology):
 
     def _cells(self, levels: int, values: Mapping[str, float], site: Site) -> Cells:
         written, reference = self._written(values), self._reference(values)
-        return RramCells(self.data.cell, written, reference, self._drift, values, site)
+        drift = self._drift if "drift" in self._tables else None
+        return RramCells(self.data.cell, written, reference, drift, values, site)
 
     def _other_levels(self) -> str:
         return "ternary weights are stored by hfo2-rram-2t2r-ternary"
