@@ -42,6 +42,11 @@ def classes_by_product(
     """
     if program.output.winner is None:
         raise InputError("this program has no class output", where=program.name)
+    if program.layout.protected:
+        raise UnsupportedError(
+            f"sense = {sense} of protected sections", where=program.layout.protected[0].name,
+            fix="a decoder sees whole words: use the default, one sense per inference and cell",
+        )  # fmt: skip
     by_product = _sections(program, sense)
     count = len(next(iter(inputs.values())))
     images = apply(program.layout, program.images, specimen.faults)

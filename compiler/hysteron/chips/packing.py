@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from hysteron.image.layout import Section
 from hysteron.memory.gray import gray_bits, gray_level
-from hysteron.memory.states.base import Levels
+from hysteron.memory.states.base import Levels, Mask
 from hysteron.memory.technology import Technology
 
 Bits = npt.NDArray[np.uint8]
@@ -59,6 +59,14 @@ class Packing:
         table = [gray_level(tuple(c >> k & 1 for k in reversed(range(width))))
                  for c in range(self.levels)]  # fmt: skip
         return np.array(table, dtype=np.int8)[codes]
+
+    def touched(self, bits: Bits) -> Mask:
+        """Return the memory cells (count,) that hold one of the bits set in (planes, cells)."""
+        if self.levels == 3:
+            return np.asarray(bits.any(axis=0))
+        flat = np.zeros(self.count * self.bits_per_cell, dtype=np.bool_)
+        flat[: bits.size] = np.ascontiguousarray(bits.T).reshape(-1)
+        return np.asarray(flat.reshape(self.count, -1).any(axis=1))
 
     def wrong(self, index: Index, stored: Levels, read: Levels) -> tuple[Index, Bits]:
         """Return (logical cells, planes that flip) of memory cells whose levels differ.

@@ -79,9 +79,10 @@ def engine_for(
 
     ``varied`` names the conditions that take several values on one chip. Followed are
     verify and retry, scrub, offsets of columns and dies, sense noise, defects with a place,
-    several times of one chip, and bits that share a cell.
+    several times of one chip, maps of single bits, and bits that share a cell.
     """
     off = {axis.name: axis.default for axis in technology.extras}
     used = any(conditions.get(name, default) != default for name, default in off.items())
     several = [name for name in varied if name in TIME_AXES or name in off]
-    return "trajectory" if used or several or technology.bit_levels > 2 else "marginal"
+    always = technology.has_places or technology.bit_levels > 2
+    return "trajectory" if used or several or always else "marginal"

@@ -16,35 +16,21 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hysteron.chips.defects import any_defect, failed_places, torn_words
 from hysteron.chips.draw import Faults, SectionFaults, stored_bits
+from hysteron.chips.life import Life, Part, estimated_rate, lived, named, resolved_part
 from hysteron.chips.packing import Bits, Index, Packing, packing_of
 from hysteron.chips.philox import Stream
 from hysteron.chips.purpose import SectionDraws, deviates, words_at
-from hysteron.errors import InputError
+from hysteron.chips.scrub import PlacedLife, listed, live_together
 from hysteron.image.layout import ImageLayout, check_images
-from hysteron.memory.array import intervals
-from hysteron.memory.states.base import Cells, Draws, Levels, Site, Vector
-from hysteron.memory.technology import Technology
+from hysteron.memory.states.base import Cells, Levels, Site, Vector
+
+__all__ = ["SENSE", "Part", "Specimen", "Trajectory", "estimated_rate", "lived", "resolved_part"]
 
 #: How often a weight is sensed; the first is the default.
 SENSE = ("inference", "xnor", "per-fetch")
 _NOISE_REACH = 8.3  # standard deviations; a 53-bit normal deviate goes to 8.2
-_ATTEMPTS = 16  # events of one write; array.WRITE_ATTEMPTS allows no more
 _DENSE = 0.1  # share of undecided cells from which drawing all of them is faster
-
-
-@dataclass(frozen=True)
-class Part:
-    """A technology and the conditions (all of them, resolved) of one section."""
-
-    technology: Technology
-    values: Mapping[str, float]
-
-    @property
-    def noise(self) -> float:
-        """Standard deviation of the noise of one read."""
-        return _named(self.values, "sense_noise")
 
 
 @dataclass(frozen=True)
@@ -148,82 +134,39 @@ class Trajectory:
         check_images(layout, images)
         if self.previous is not None:
             check_images(layout, self.previous)
+        lives = {
+            name: self._born(layout, images, name, Stream(seed, chip, name)) for name in self.parts
+        }
+        live_together(layout, images, lives)
         found: dict[str, SectionFaults] = {}
         sensed: dict[str, SensedSection] = {}
-        for name, part in self.parts.items():
-            section = layout.section(name)
-            packing = packing_of(section, part.technology)
-            stored = packing.pack(stored_bits(section, images))
-            old = None
-            if self.previous is not None:
-                old = packing.pack(stored_bits(section, self.previous))
-            stream = Stream(seed, chip, name)
-            draws = SectionDraws(stream, packing.count)
-            column, die = _column_deviates(part, packing, stream), _die_deviate(part, stream)
-            cells = lived(
-                part, packing.levels, stored, Site(packing.count, draws, column, die, old)
-            )
-            read = _with_defects(part, packing, cells.read(), stream)
-            differ = np.flatnonzero(stored != read)
-            if wrong := _listed(packing, differ, stored[differ], read[differ]):
+        for name, placed in lives.items():
+            read = placed.seen(placed.life.cells.read())
+            if wrong := placed.listed(read):
                 found[name] = wrong
-            if part.noise:
-                sensed[name] = _sensed(part, packing, cells, read, stream)
+            if placed.life.part.noise:
+                sensed[name] = _sensed(placed, read)
         return Specimen(found, sensed)
 
-
-def _named(values: Mapping[str, float], start: str) -> float:
-    """Return the condition whose name starts so (its unit may follow), 0 where there is none."""
-    return next((value for name, value in values.items() if name.startswith(start)), 0.0)
-
-
-def lived(part: Part, levels: int, stored: Levels, site: Site) -> Cells:
-    """Return cells of ``levels`` levels that were to hold ``stored``, at the moment of the read."""
-    technology, values = part.technology, part.values
-    cells = technology.cells(levels, values, site)
-    hours, every = technology.storage_hours(values), values.get("scrub_interval_hours", 0.0)
-    every = every if technology.scrub_matters(values) else 0.0
-    scrubs, rest = intervals(hours, every, technology.name)
-    reads = values.get("reads", 0.0)
-    _program(cells, stored, part, site.draws, 0)
-    for number in range(scrubs):
-        cells.keep(every, reads * every / hours, number == 0, number)
-        noise = part.noise * site.draws.normal("scrub", number) if part.noise else 0.0
-        _program(cells, cells.read(noise), part, site.draws, number + 1)
-    cells.keep(rest, reads * (rest / hours if scrubs else 1.0), scrubs == 0, scrubs)
-    return cells
-
-
-def estimated_rate(part: Part, levels: int, count: int = 1 << 18) -> float:
-    """Return the share of wrong cells among ``count`` drawn ones, each with amplifier and die.
-
-    For conditions whose channel cannot be derived.
-    """
-    draws = SectionDraws(Stream(0, 0, f"estimate {part.technology.name}"), count)
-    stored = (np.arange(count) % levels).astype(np.int8)
-    site = Site(count, draws, draws.normal("column"), draws.normal("die"))
-    cells = lived(part, levels, stored, site)
-    noise = part.noise * draws.normal("sense") if part.noise else 0.0
-    return float((cells.read(noise) != stored).mean())
-
-
-def _program(cells: Cells, target: Levels, part: Part, draws: Draws, number: int) -> None:
-    """Write, and with verify again where the target is not read."""
-    attempts = int(part.values.get("write_attempts", 1))
-    margin, pending = _named(part.values, "verify_margin"), np.ones(target.size, dtype=np.bool_)
-    for attempt in range(attempts):
-        event = number * _ATTEMPTS + attempt
-        cells.write(target, pending, event)
-        if attempt + 1 < attempts and part.values.get("verify"):
-            noise = part.noise * draws.normal("verify", event) if part.noise else 0.0
-            pending = pending & ~cells.verified(target, noise, margin)
-            if not pending.any():
-                return
+    def _born(
+        self, layout: ImageLayout, images: Mapping[str, bytes], name: str, stream: Stream
+    ) -> PlacedLife:
+        """Return the cells of a section before their first write."""
+        part, section = self.parts[name], layout.section(name)
+        packing = packing_of(section, part.technology)
+        old = None
+        if self.previous is not None:
+            old = packing.pack(stored_bits(section, self.previous))
+        column, die = _column_deviates(part, packing, stream), _die_deviate(part, stream)
+        site = Site(packing.count, SectionDraws(stream, packing.count), column, die, old)
+        cells = part.technology.cells(packing.levels, part.values, site)
+        stored = packing.pack(stored_bits(section, images))
+        return PlacedLife(Life(part, cells, site), packing, stored, stream)
 
 
 def _column_deviates(part: Part, packing: Packing, stream: Stream) -> Vector | float:
     """Return the deviate of each cell's amplifier; every section has amplifiers of its own."""
-    if not _named(part.values, "column_offset_sigma") or not packing.count:
+    if not named(part.values, "column_offset_sigma") or not packing.count:
         return 0.0
     amplifier = part.technology.geometry.amplifier(np.arange(packing.count))
     return SectionDraws(stream, int(amplifier.max()) + 1).normal("column")[amplifier]
@@ -237,23 +180,13 @@ def _die_deviate(part: Part, stream: Stream) -> float:
     return float(SectionDraws(die, 1).normal("die")[0])
 
 
-def _with_defects(part: Part, packing: Packing, level: Levels, stream: Stream) -> Levels:
-    if not any_defect(part.values):
-        return level
-    technology, values = part.technology, part.values
-    ones = technology.ones_level(packing.levels)
-    level = torn_words(level, ones, values, technology.geometry, stream)
-    return failed_places(level, packing.levels, values, technology.geometry, stream)
-
-
-def _sensed(
-    part: Part, packing: Packing, cells: Cells, read: Levels, stream: Stream
-) -> SensedSection:
+def _sensed(placed: PlacedLife, read: Levels) -> SensedSection:
     """Return the cells whose read the noise can turn; defects do not listen to the noise."""
+    part, cells = placed.life.part, placed.life.cells
     reach, quiet = _NOISE_REACH * part.noise, cells.read()
     turned = (cells.read(reach) != quiet) | (cells.read(-reach) != quiet)
     undecided = np.flatnonzero(turned & (read == quiet))
-    return SensedSection(part, packing, cells, quiet, undecided, stream)
+    return SensedSection(part, placed.packing, cells, quiet, undecided, placed.stream)
 
 
 def _misread(section: SensedSection, inference: int) -> SectionFaults | None:
@@ -268,20 +201,4 @@ def _misread(section: SensedSection, inference: int) -> SectionFaults | None:
     now = section.cells.read(section.part.noise * deviates(words), where)
     quiet = section.quiet[where]
     differ = now != quiet
-    return _listed(section.packing, where[differ], quiet[differ], now[differ])
-
-
-def _listed(packing: Packing, where: Index, stored: Levels, read: Levels) -> SectionFaults | None:
-    cell, planes = packing.wrong(where, stored, read)
-    return SectionFaults(cell, planes) if cell.size else None
-
-
-def resolved_part(technology: Technology, conditions: Mapping[str, float]) -> Part:
-    """Return a part with every condition filled in. Raises InputError."""
-    values = technology.resolve(conditions)
-    if values.get("verify") and values["write_attempts"] == 1:
-        raise InputError(
-            "verify needs a second attempt", where=technology.name, got="write_attempts = 1",
-            fix="set write_attempts=3, or leave verify out",
-        )  # fmt: skip
-    return Part(technology, values)
+    return listed(section.packing, where[differ], quiet[differ], now[differ])

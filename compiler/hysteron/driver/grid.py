@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hysteron.campaign.store import canonical
 from hysteron.campaign.trial import Condition
 from hysteron.chips.packing import levels_for, packing_of
-from hysteron.chips.source import Marginal, engine_for
+from hysteron.chips.source import Marginal, Source, engine_for
 from hysteron.chips.trajectory import SENSE, Part, Trajectory, estimated_rate, resolved_part
 from hysteron.driver.parts import select_sections
 from hysteron.errors import InputError
@@ -196,8 +196,19 @@ def history_notes(
     for technology in {t.name: t for t in placement.values()}.values():
         if "previous" in technology.options:
             yield from _bounds(technology, points)
+    if any(_scrubs(point.condition.source) for point in points):
+        yield (
+            "scrub: unprotected sections rewrite what they read, protected ones the words that"
+            " their code corrected; error rates shown are those without a code"
+        )
     if history.previous is not None:
         yield "old data come from a file; the error rates shown are those of random old data"
+
+
+def _scrubs(source: Source) -> bool:
+    return isinstance(source, Trajectory) and any(
+        part.values.get("scrub_interval_hours") for part in source.parts.values()
+    )
 
 
 def _geometry(part: Part) -> Iterator[str]:

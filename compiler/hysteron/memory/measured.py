@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Self
 
 from hysteron.errors import InputError
+from hysteron.memory.bit_map import BitMap, read_map
 from hysteron.memory.channel import Channel
 from hysteron.memory.condition import Condition
 from hysteron.memory.schema import MeasuredFile, described, unit_of
+from hysteron.memory.states.base import Cells, Site
+from hysteron.memory.states.level import MappedCells
 from hysteron.memory.technology import Technology
 
 _RATES = ("p01", "p10")
@@ -49,6 +52,7 @@ class Measured(Technology):
     """A grid of measured error rates of bits."""
 
     grid: Grid
+    weak: BitMap | None = None
 
     physics = "measured"
     formula = "ln p01, ln p10 interpolated inside the user's table"
@@ -59,11 +63,31 @@ class Measured(Technology):
         grid = read_grid(folder / data.csv)
         parts = described(data)
         parts["stated"] = _conditions(grid, data.status, data.source)
-        return cls(**parts, cells_per_bit=data.cells_per_bit.value, grid=grid)
+        weak = read_map(folder / data.bit_map, parts["geometry"]) if data.bit_map else None
+        return cls(**parts, cells_per_bit=data.cells_per_bit.value, grid=grid, weak=weak)
+
+    @property
+    def has_places(self) -> bool:
+        """Return whether bits are known by their place in the array."""
+        return self.weak is not None
 
     def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
-        point = tuple(values[name] for name in self.grid.names)
-        return Channel.binary(*self.grid.at(point, self.name))
+        rates = self._rates(values)
+        if self.weak is not None:  # the mean over a whole array
+            share = self.weak.share
+            mixed = zip(rates, self.weak.mean(), strict=True)
+            rates = tuple((1 - share) * all_ + share * own for all_, own in mixed)
+        return Channel.binary(*rates)
+
+    def _cells(self, levels: int, values: Mapping[str, float], site: Site) -> Cells:
+        if self.weak is None:
+            return super()._cells(levels, values, site)
+        p01, p10 = self.weak.applied(site.count, *self._rates(values))
+        return MappedCells(p01, p10, values, site)
+
+    def _rates(self, values: Mapping[str, float]) -> tuple[float, ...]:
+        """Return (p01, p10) of bits that are in no map."""
+        return self.grid.at(tuple(values[name] for name in self.grid.names), self.name)
 
 
 def load_csv(path: Path) -> Measured:

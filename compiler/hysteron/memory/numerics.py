@@ -16,7 +16,7 @@ from hysteron.errors import InputError
 Vector = npt.NDArray[np.float64]
 
 _REACH, _STEPS_PER_SIGMA = 8.0, 8
-_PIECE_REACH, _PIECE_POINTS = 8.5, 24
+_PIECE_REACH, _PIECE = 8.5, np.polynomial.legendre.leggauss(24)
 
 
 def tail(x: npt.ArrayLike) -> Vector:
@@ -108,7 +108,7 @@ def split_nodes(
     inner = {mean - 4 * sigma, mean + 4 * sigma, mean}
     inner |= {place + side * 7 * width for place, width in borders for side in (-1, 0, 1)}
     edges = [low, *sorted(edge for edge in inner if low < edge < high), high]
-    nodes, weights = np.polynomial.legendre.leggauss(_PIECE_POINTS)
+    nodes, weights = _PIECE
     halves = np.diff(edges) / 2
     x = (np.array(edges[:-1]) + halves)[:, None] + halves[:, None] * nodes
     density = normal_pdf((x - mean) / sigma) / sigma

@@ -122,9 +122,13 @@ class Rram(Technology):
 
     def not_derivable(self, values: Mapping[str, float]) -> str:
         """Return why no channel holds: what stays with a device differs from level to level."""
-        if values["scrub_interval_hours"] and (values["device_share"] or values["die_sigma"]):
+        if self._scrubs(values) and (values["device_share"] or values["die_sigma"]):
             return "scrub together with device_share or die_sigma"
         return ""
+
+    def _scrubs(self, values: Mapping[str, float]) -> int:
+        hours = self.storage_hours(values)
+        return array.intervals(hours, values["scrub_interval_hours"], self.name)[0]
 
     def storage_hours(self, values: Mapping[str, float]) -> float:
         """Return the retention time in hours, where the file has a drift table."""
@@ -191,7 +195,8 @@ class Rram(Technology):
 
     def _cells(self, levels: int, values: Mapping[str, float], site: Site) -> Cells:
         written, reference = self._written(values), self._reference(values)
-        return RramCells(self.data.cell, written, reference, self._drift, values, site)
+        drift = self._drift if "drift" in self._tables else None
+        return RramCells(self.data.cell, written, reference, drift, values, site)
 
     def _other_levels(self) -> str:
         return "ternary weights are stored by hfo2-rram-2t2r-ternary"
@@ -270,7 +275,7 @@ class TernaryRram(Rram):
         """Return why no channel holds: two devices and a reference are no single number."""
         if values["verify"] and values["write_attempts"] > 1:
             return "verify of ternary cells"
-        return "scrub of ternary cells" if values["scrub_interval_hours"] else ""
+        return "scrub of ternary cells" if self._scrubs(values) else ""
 
     def _channel(self, levels: int, values: Mapping[str, float]) -> Channel:
         if self.option("rule") == "sense":

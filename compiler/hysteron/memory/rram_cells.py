@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -107,7 +108,10 @@ def _density(x: Vector, mean: float, spread: float) -> Vector:
     return normal_pdf((x - mean) / spread) / spread
 
 
+_nodes = functools.lru_cache(np.polynomial.legendre.leggauss)  # an eigenvalue problem each time
+
+
 def _gauss_legendre(start: float, stop: float, points: int) -> tuple[Vector, Vector]:
-    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = _nodes(points)
     half = (stop - start) / 2
     return start + half * (nodes + 1), half * weights

@@ -199,12 +199,13 @@ class AnalogRramFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw
 
 
 class MeasuredFile(TechnologyFile, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A user's CSV of conditions and error rates; see ``measured``."""
+    """A user's CSV of conditions and error rates; see ``measured`` and ``bit_map``."""
 
     csv: str
     status: Status
     source: str
     cells_per_bit: Number
+    bit_map: str | None = None
 
 
 def unit_of(name: str) -> str:

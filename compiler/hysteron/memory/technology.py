@@ -96,6 +96,11 @@ class Technology(ABC):
         """
         return ""
 
+    @property
+    def has_places(self) -> bool:
+        """Return whether bits are known by their place in the array."""
+        return False
+
     def scrub_matters(self, values: Mapping[str, float]) -> bool:
         """Return False where rewriting what is read can change nothing."""
         return True

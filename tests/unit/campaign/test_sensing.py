@@ -13,14 +13,15 @@ from hand_built import convolutional, mlp, real, samples
 from hysteron.campaign.evaluate import NetEvaluator
 from hysteron.campaign.products import classes_by_product
 from hysteron.campaign.sensing import classes_of
-from hysteron.campaign.trial import Condition, Trial
+from hysteron.campaign.trial import Condition, Trial, within
 from hysteron.chips.draw import SectionFaults, apply
 from hysteron.chips.source import SenseSource
 from hysteron.chips.trajectory import Trajectory, resolved_part
 from hysteron.errors import UnsupportedError
 from hysteron.host.bridge import Net
-from hysteron.image.layout import read_image
+from hysteron.image.layout import build_image, read_image
 from hysteron.image.program import Program
+from hysteron.image.protection import protect
 from hysteron.interpreter.final import run_final
 from hysteron.memory.load import load_technology
 
@@ -164,6 +165,32 @@ def test_sources_travel_to_other_processes() -> None:
     source.faults(program.layout, program.images, 5, 0)
     there = pickle.loads(pickle.dumps(source))
     assert np.array_equal(_classes(_trial(program), source, 3), _classes(_trial(program), there, 3))
+
+
+def test_errors_kept_in_some_sections_keep_their_sense_errors() -> None:
+    program = mlp(1)
+    trial, source = _trial(program), _source(program)
+    chosen = program.layout.sections[0].name
+    some = within(Condition("x", source), [chosen]).source
+    assert isinstance(some, SenseSource) and some.has_sense_errors
+    layout, images = program.layout, program.images
+    for kept, every in (
+        (some.faults(layout, images, 5, 0), source.faults(layout, images, 5, 0)),
+        (some.specimen(layout, images, 5, 0).reads(3), source.reads(layout, images, 5, 0, 3)),
+    ):
+        assert set(kept) == {chosen}
+        assert np.array_equal(kept[chosen].cell, every[chosen].cell)
+    assert isinstance(some, Trajectory) and _classes(trial, some).shape == (24,)
+
+
+def test_products_of_protected_sections_are_refused() -> None:
+    program = mlp(1)
+    layout = protect(program.layout, {program.layout.sections[0].name: "secded-39-32"})
+    images = build_image(layout, program.final.consts)
+    coded = replace(program, layout=layout, images=images)
+    specimen = _source(program, "xnor").specimen(program.layout, program.images, 5, 0)
+    with pytest.raises(UnsupportedError, match="sense = xnor of protected sections"):
+        classes_by_product(coded, _trial(program).inputs, specimen, "xnor")
 
 
 def test_the_interpreter_with_no_wrong_product_is_the_interpreter() -> None:

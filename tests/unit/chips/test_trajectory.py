@@ -33,7 +33,7 @@ _HARSH: dict[str, dict[str, float]] = {
                 "reads": 1e8},
     "rram": {"hrs_spread": 0.9},
     "analog-rram": {"conductance_high_microsiemens": 60},
-    "domain-wall": {"position_sigma": 0.25, "delta": 40, "retention_years": 0.05},
+    "domain-wall": {"position_sigma": 0.25, "delta": 40, "retention_years": 0.3},
 }  # fmt: skip
 #: What an array may add; names that a technology lacks are left out.
 _ARRAY = {
@@ -148,6 +148,34 @@ def test_scrub_of_st_mram_helps_no_cell_and_noise_makes_it_harm() -> None:
 def test_old_data_of_st_mram_have_their_channel(previous: str) -> None:
     mram = load_technology("st-mram").configured(previous=previous)
     _assert_follows_channel(mram, 2, {"write_pulse_ns": 4.0, "write_attempts": 2})
+
+
+@pytest.mark.parametrize("more", [{}, {"column_offset_sigma": 0.15, "sense_noise": 0.1}])
+def test_unequal_states_and_a_temperature_profile_have_their_channel(
+    more: dict[str, float], tmp_path: Path
+) -> None:
+    text = (asset_dir("targets") / "memory" / "st-mram.toml").read_text()
+    for name, old, new in (("delta_ap_ratio", 1.0, 0.85), ("ic0_ap_ratio", 1.0, 1.2),
+                           ("read_current_ratio", 0.1, 0.3)):  # fmt: skip
+        old_text = f"[{name}]\nvalue = {old}"
+        assert old_text in text
+        text = text.replace(old_text, f"[{name}]\nvalue = {new}")
+    path = tmp_path / "st-mram.toml"
+    path.write_text(
+        text + "\n[[profile]]\nhours = 0.1\ntemperature_c = 250\n"
+        "[[profile]]\nhours = 24\ntemperature_c = 125\n"
+    )
+    hot = load_technology(str(path)).configured(read_toward="1")
+    at = {"delta": 55.0, "write_pulse_ns": 6.0, "retention_years": 0.1, "temperature_c": 85.0,
+          "reads": 1e9, **more}  # fmt: skip
+    matrix = hot.channel(2, at).matrix
+    assert matrix[0][1] != pytest.approx(matrix[1][0], rel=0.2)
+    still = {**at, "retention_years": 0.0, "reads": 0.0}
+    assert (
+        hot.channel(2, still).error_rate()
+        > 2 * load_technology("st-mram").channel(2, still).error_rate()
+    )  # the profile alone costs bits
+    _assert_follows_channel(hot, 2, at)
 
 
 def _trajectory(technology: Technology, **conditions: float) -> Trajectory:

@@ -40,3 +40,27 @@ class LevelCells(Cells):
         """Return the level drawn."""
         level: Levels = self._level[where]
         return level
+
+
+class MappedCells(Cells):
+    """Bits with error rates of their own, known by their place in the array."""
+
+    def __init__(self, p01: Vector, p10: Vector, values: Mapping[str, float], site: Site) -> None:
+        """Keep the rates of each bit."""
+        super().__init__(values, site)
+        self._p01, self._p10 = p01, p10
+        self._level = np.zeros(site.count, dtype=np.int8)
+
+    def write(self, target: Levels, which: Mask, event: int) -> None:
+        """Draw what will be read, as ``LevelCells``."""
+        low, high = self.site.draws.ends(self._p10, self._p01, "write", event)
+        level = np.where(np.where(target == 1, low, high), 1 - target, target)
+        self._level = np.where(which, level, self._level).astype(np.int8)
+
+    def keep(self, hours: float, reads: float, first: bool, event: int) -> None:
+        """Change nothing: the rates hold all of it."""
+
+    def read(self, noise: Vector | float = 0.0, where: Where = EVERYWHERE) -> Levels:
+        """Return the level drawn."""
+        level: Levels = self._level[where]
+        return level

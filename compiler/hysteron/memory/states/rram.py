@@ -39,13 +39,14 @@ class RramCells(Cells):
         kind: str,
         fresh: Distributions,
         reference: float,
-        drift: DriftLaw,
+        drift: DriftLaw | None,
         values: Mapping[str, float],
         site: Site,
     ) -> None:
         """Draw what stays with devices and comparators.
 
-        ``fresh`` are the distributions right after a write, its offset the comparator's own.
+        ``fresh`` are the distributions right after a write, its offset the comparator's own;
+        ``drift`` is None where nothing is known of it.
         """
         super().__init__(values, site)
         self._kind, self._fresh, self._reference, self._drift = kind, fresh, reference, drift
@@ -62,6 +63,8 @@ class RramCells(Cells):
         self._high = fresh.high + (fresh.high - fresh.low) * values["die_sigma"] * site.die
         self._low_state = np.zeros((devices, site.count), dtype=np.bool_)
         self._ln_r = np.zeros((devices, site.count))
+        self._z = np.zeros((devices, 1))
+        self._age: Vector | float = 0.0
         self._moved: npt.NDArray[np.float64] | None = None
 
     def write(self, target: Levels, which: Mask, event: int) -> None:
@@ -76,19 +79,25 @@ class RramCells(Cells):
         )
         self._low_state = np.where(which, low_state, self._low_state)
         self._ln_r = np.where(which, ln_r, self._ln_r)
-        self._moved = None
+        if self._drift is not None:
+            z = np.stack([self._normal("retention", event, d) for d in range(len(low_state))])
+            self._z = np.where(which, z, self._z)
+            self._age = 0.0 if which.all() else np.where(which, 0.0, self._age)
+        if self._moved is not None:  # what is not written keeps its drift
+            self._moved = np.where(which, ln_r, self._moved)
 
     def keep(self, hours: float, reads: float, first: bool, event: int) -> None:
-        """Drift: each device keeps one deviate until it is written again."""
-        low_shift, low_spread, high_shift, high_spread = self._drift(hours)
-        if not any((low_shift, low_spread, high_shift, high_spread)):
-            self._moved = None
+        """Drift by the time since the last write: each device keeps the deviate it got then."""
+        if self._drift is None or not hours:
             return
-        moved = np.where(self._low_state, low_shift, high_shift) + self._ln_r
-        if low_spread or high_spread:
-            devices = range(len(self._ln_r))
-            z = np.stack([self._normal("retention", event, d) for d in devices])
-            moved += np.where(self._low_state, low_spread, high_spread) * z
+        self._age = self._age + hours
+        moved = np.empty_like(self._ln_r)
+        for age in np.unique(self._age):
+            low_shift, low_spread, high_shift, high_spread = self._drift(float(age))
+            low = self._ln_r + low_shift + low_spread * self._z
+            high = self._ln_r + high_shift + high_spread * self._z
+            now = np.where(self._low_state, low, high)
+            moved = np.where(self._age == age, now, moved)
         self._moved = moved
 
     def read(self, noise: Vector | float = 0.0, where: Where = EVERYWHERE) -> Levels:
