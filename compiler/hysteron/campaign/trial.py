@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from hysteron.campaign.store import canonical
 from hysteron.chips.draw import Faults
 from hysteron.chips.source import Marginal, Source
+from hysteron.chips.trajectory import Trajectory
 from hysteron.codegen.emit import tool_version
 from hysteron.image.layout import ImageLayout
 from hysteron.image.program import Program
@@ -76,6 +77,8 @@ def within(condition: Condition, sections: Sequence[str]) -> Condition:
     source = condition.source
     if isinstance(source, Marginal):
         return Condition(key, Marginal({name: source.channels[name] for name in kept}))
+    if isinstance(source, Trajectory):  # keeps the sense errors of these sections, too
+        return Condition(key, replace(source, parts={name: source.parts[name] for name in kept}))
     return Condition(key, Within(source, kept))
 
 

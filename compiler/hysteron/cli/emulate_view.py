@@ -57,6 +57,8 @@ def show(result: Emulation, extras: Sequence[Extra], folder: Path | None) -> Non
     out = console(False)
     if result.rows:
         out.print(_table(result))
+    if any("devices" in row for row in result.rows):
+        out.print(_costs(result))
     out.print(f"without errors {result.golden_correct} of {result.samples} right")
     for extra in extras:
         out.print(f"\n{extra.section.heading}", markup=False)
@@ -90,6 +92,27 @@ def _table(result: Emulation) -> Table:
             f"{100 * row['q05']:.2f}", f"{100 * row['worst']:.2f}",
             *([_look(row)] if looks else []),
         )  # fmt: skip
+    return table
+
+
+_COSTS = (
+    ("devices", "devices"),
+    ("devices_per_value", "per value"),
+    ("program_energy", "programming energy"),
+    ("read_energy_low", "read energy, least"),
+    ("read_energy_high", "most"),
+    ("transistor_width", "transistor width"),
+)
+
+
+def _costs(result: Emulation) -> Table:
+    """Return what the image costs in each memory; the notes tell the units."""
+    shown = [pair for pair in _COSTS if any(row.get(pair[0]) is not None for row in result.rows)]
+    table = Table("cost of the image", *(title for _, title in shown))
+    for row, candidate in zip(result.rows, result.candidates, strict=True):
+        values = [row.get(name) for name, _ in shown]
+        texts = ["-" if value is None else f"{value:.5g}" for value in values]
+        table.add_row(escape(label(candidate.fields)), *texts)
     return table
 
 

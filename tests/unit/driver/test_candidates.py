@@ -57,7 +57,7 @@ def test_a_code_leaves_its_residual_rate(program: Program) -> None:
 
 def test_a_code_protects_only_its_part(program: Program) -> None:
     raw = load_technology("hfo2-rram-1t1r").channel(2, {"resistance_ratio": 4})
-    memory = "weights=hfo2-rram-1t1r+triplication,thresholds=hfo2-rram-1t1r"
+    memory = "weights=hfo2-rram-1t1r+triplicate,thresholds=hfo2-rram-1t1r"
     memory += ",layer_2_weights=hfo2-rram-1t1r"
     found = _channels(program, memory)
     assert found["layer_0_thresholds"] == found["layer_2_weights"] == raw
