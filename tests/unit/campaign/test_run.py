@@ -144,7 +144,8 @@ def test_a_trajectory_within_sections_keeps_its_cells_and_its_sense_errors(trial
     whole = Condition("t", Trajectory(dict.fromkeys(names, part)))
     one = pickle.loads(pickle.dumps(within(whole, names[1:2])))
     assert isinstance(one.source, Trajectory) and one.source.has_sense_errors
-    drawn, kept = (c.source.specimen(layout, images, 7, 3) for c in (whole, one))
+    assert isinstance(whole.source, Trajectory)
+    drawn, kept = (source.specimen(layout, images, 7, 3) for source in (whole.source, one.source))
     assert set(kept.faults) == {names[1]}
     assert np.array_equal(kept.faults[names[1]].cell, drawn.faults[names[1]].cell)
     assert np.array_equal(kept.reads(5)[names[1]].cell, drawn.reads(5)[names[1]].cell)
