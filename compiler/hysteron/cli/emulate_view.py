@@ -83,7 +83,7 @@ def _plain(table: report.Table) -> Table:
 def _table(result: Emulation) -> Table:
     looks = any("look" in row for row in result.rows)
     table = Table()
-    table.add_column("bit error rate", overflow="fold", min_width=16)
+    table.add_column("bit error rate", overflow="fold")
     for title in ("mean % (95 % interval)", "drop, points", "5 % quantile", "worst"):
         table.add_column(title)
     if looks:
@@ -132,7 +132,7 @@ def _costs(result: Emulation) -> Table:
         texts = (candidate.memory, *map(_short, values))
         groups.setdefault(texts, []).append(candidate)
     table = Table()
-    table.add_column("cost of the image", overflow="fold", min_width=16)
+    table.add_column("cost of the image", overflow="fold")
     for _, title in shown:
         table.add_column(title)
     for texts, members in groups.items():
