@@ -74,7 +74,9 @@ def show(result: Emulation, extras: Sequence[Extra], folder: Path | None) -> Non
 
 
 def _plain(table: report.Table) -> Table:
-    made = Table(*table.columns)
+    made = Table()
+    for column in table.columns:
+        made.add_column(column, overflow="fold")
     for row in table.rows:
         made.add_row(*map(escape, row))
     return made
