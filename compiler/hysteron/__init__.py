@@ -10,12 +10,12 @@ from hysteron.errors import HysteronError
 
 __version__ = "0.1.0"
 
-__all__ = ["HysteronError", "__version__", "compile", "verify"]
+__all__ = ["HysteronError", "__version__", "compile", "emulate", "verify"]
 
 
 def __getattr__(name: str) -> object:
     # The API pulls in onnx and the whole compiler: loaded on first use only.
-    if name in ("compile", "verify"):
+    if name in ("compile", "emulate", "verify"):
         from hysteron.driver import api
 
         return getattr(api, name)

@@ -18,6 +18,7 @@ from hysteron.campaign.executors import Dask
 from hysteron.campaign.run import Meter, run_campaign
 from hysteron.campaign.store import Store
 from hysteron.campaign.trial import Trial
+from hysteron.cli import main
 from hysteron.driver.compile import Options, compile_model, kernel_inputs
 from hysteron.driver.placement import rate_points
 from hysteron.errors import InputError
@@ -80,6 +81,31 @@ def test_a_cluster_gives_the_local_integers_with_a_worker_killed_in_flight(
         here = [store.correct(c.key, range(chips)) for c in conditions]
     assert np.array_equal(campaign.golden, local.golden)
     assert all(np.array_equal(a, b) for a, b in zip(there, here, strict=True))
+
+
+@pytest.mark.slow
+def test_the_command_gives_the_same_object_on_a_cluster(
+    cluster: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = digits_split()
+    np.save(tmp_path / "x.npy", np.asarray(split[2][:80], dtype=np.uint8))
+    np.save(tmp_path / "y.npy", np.asarray(split[3][:80]))
+    model = str(asset_dir("models") / "digits_mlp" / "digits_mlp.onnx")
+    command = ["emulate", model, "--input", "uint8", "--json", "--inputs", str(tmp_path / "x.npy")]
+    command += ["--labels", str(tmp_path / "y.npy"), "--chips", "20"]
+    there = ["--scheduler", str(cluster.scheduler_address)]
+    for more in (
+        ["--ber", "0.02,0.05", "--half-width", "3"],
+        ["-m", "hfo2-rram-1t1r", "--set", "resistance_ratio=3.5", "--sensitivity", "--by", "role"],
+        ["--critical", "3", "--only", "inverts"],
+    ):
+        found = []
+        for where in (there, []):
+            with pytest.raises(SystemExit) as done:
+                main([*command, *more, *where])
+            assert done.value.code == 0
+            found.append(capsys.readouterr().out)
+        assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:{port}", "nonsense", "tcp://", ""])

@@ -121,12 +121,22 @@ def _campaign(folder: Path, *arguments: str) -> Path:
 
 _GRID = ("-m", "st-mram", "--set", "write_pulse_ns=4,6", "--set", "write_current_ratio=2,3")
 
+_STUDIES = (
+    *("--sensitivity", "--by", "role", "--critical", "2", "--only", "inverts"),
+    *("--optimize", "energy", "--max-drop", "50"),
+)
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "pictures", "rows"),
-    [(("--ber", "0,0.001,0.02"), 1, 3), (_GRID, 4, 4)],
-    ids=["rates", "conditions"],
+    [
+        (("--ber", "0,0.001,0.02"), 1, 3),
+        (_GRID, 4, 4),
+        # table, ranking, two worst flips, Pareto front
+        (("-m", "st-mram", *_STUDIES), 3, 1 + 1 + 2 + 1),
+    ],
+    ids=["rates", "conditions", "studies"],
 )
 def test_the_page_shows_everything_and_loads_nothing(
     arguments: tuple[str, ...], pictures: int, rows: int, browser: Browser, tmp_path: Path

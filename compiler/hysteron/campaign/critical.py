@@ -19,7 +19,7 @@ from hysteron.image.layout import ImageLayout, Section
 
 #: Flips of the first stage, and its flips x samples: minutes rather than days.
 MOST_FLIPS: Final = 100_000
-MOST_ANSWERS: Final = 200_000_000
+MOST_ANSWERS: Final = 60_000_000
 #: Flips that go on to the second stage, per flip asked for.
 _KEPT: Final = 20
 _BATCH: Final = 64

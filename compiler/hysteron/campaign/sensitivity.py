@@ -27,12 +27,16 @@ class Part:
 
 
 def parts_of(layout: ImageLayout, sections: Sequence[str], cut: str) -> list[Part]:
-    """Return the given sections cut by "section", "layer" or "role", in image order."""
+    """Return the given sections cut by "section", "layer" or "role", in image order.
+
+    Check bits go with the data that they protect.
+    """
     groups: dict[str, list[str]] = {}
     for section in layout.sections:
         if section.name in sections:
-            name = {"section": section.name, "layer": f"layer_{section.layer}"}
-            groups.setdefault(name.get(cut, section.role), []).append(section.name)
+            data = layout.section(section.protects) if section.protects else section
+            name = {"section": data.name, "layer": f"layer_{data.layer}"}
+            groups.setdefault(name.get(cut, data.role), []).append(section.name)
     return [
         Part(name, tuple(members), sum(layout.section(m).cells.count for m in members))
         for name, members in groups.items()

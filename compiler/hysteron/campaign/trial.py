@@ -77,7 +77,7 @@ def within(condition: Condition, sections: Sequence[str]) -> Condition:
     source = condition.source
     if isinstance(source, Marginal):
         return Condition(key, Marginal({name: source.channels[name] for name in kept}))
-    if isinstance(source, Trajectory):  # keeps its sense errors
+    if isinstance(source, Trajectory):  # keeps the sense errors of these sections, too
         return Condition(key, replace(source, parts={name: source.parts[name] for name in kept}))
     return Condition(key, Within(source, kept))
 

@@ -23,7 +23,8 @@ from rich.table import Table
 from hysteron.campaign import report
 from hysteron.campaign.run import Meter
 from hysteron.cli.common import console
-from hysteron.driver.emulate import Emulation, label
+from hysteron.driver.candidates import Candidate
+from hysteron.driver.emulate import Emulation
 from hysteron.driver.extras import Extra
 
 
@@ -57,6 +58,8 @@ def show(result: Emulation, extras: Sequence[Extra], folder: Path | None) -> Non
     out = console(False)
     if result.rows:
         out.print(_table(result))
+    if any("devices" in row for row in result.rows):
+        out.print(_costs(result))
     out.print(f"without errors {result.golden_correct} of {result.samples} right")
     for extra in extras:
         out.print(f"\n{extra.section.heading}", markup=False)
@@ -71,7 +74,9 @@ def show(result: Emulation, extras: Sequence[Extra], folder: Path | None) -> Non
 
 
 def _plain(table: report.Table) -> Table:
-    made = Table(*table.columns)
+    made = Table()
+    for column in table.columns:
+        made.add_column(column, overflow="fold")
     for row in table.rows:
         made.add_row(*map(escape, row))
     return made
@@ -79,18 +84,73 @@ def _plain(table: report.Table) -> Table:
 
 def _table(result: Emulation) -> Table:
     looks = any("look" in row for row in result.rows)
-    table = Table(
-        "bit error rate", "mean %", "95 % interval", "drop (points)", "5 % quantile", "worst",
-        *(["chips"] if looks else []),
-    )  # fmt: skip
+    table = Table()
+    table.add_column("bit error rate", overflow="fold")
+    for title in ("mean % (95 % interval)", "drop, points", "5 % quantile", "worst"):
+        table.add_column(title)
+    if looks:
+        table.add_column("chips")
     for row, candidate in zip(result.rows, result.candidates, strict=True):
+        mean = f"{100 * row['mean']:.2f} ({100 * row['ci_low']:.2f} to {100 * row['ci_high']:.2f})"
+        what = _lines([f"{row['ber']:.3g}", *_told(result, [candidate])])
         table.add_row(
-            escape(label(candidate.fields)), f"{100 * row['mean']:.2f}",
-            f"{100 * row['ci_low']:.2f} to {100 * row['ci_high']:.2f}", dropped(row),
-            f"{100 * row['q05']:.2f}", f"{100 * row['worst']:.2f}",
-            *([_look(row)] if looks else []),
+            escape(what), mean, dropped(row), f"{100 * row['q05']:.2f}",
+            f"{100 * row['worst']:.2f}", *([_look(row)] if looks else []),
         )  # fmt: skip
     return table
+
+
+def _told(result: Emulation, some: Sequence[Candidate]) -> list[str]:
+    """Return memory and settings that are common to some candidates, but not to all."""
+
+    def texts(candidate: Candidate) -> list[str]:
+        settings = candidate.point.settings.items()
+        named = [f"{name.replace('_', ' ')} {value:g}" for name, value in settings]
+        return [candidate.memory, *named]
+
+    def shared(candidates: Sequence[Candidate]) -> set[str]:
+        return set.intersection(*(set(texts(candidate)) for candidate in candidates))
+
+    common = shared(some) - shared(result.candidates)
+    return [text for text in texts(some[0]) if text in common]
+
+
+_COSTS = (
+    ("devices", "devices"),
+    ("devices_per_value", "per value"),
+    ("program_energy", "program energy"),
+    ("read_energy_low", "read energy"),
+    ("read_energy_high", "at most"),
+    ("transistor_width", "width"),
+)
+
+
+def _costs(result: Emulation) -> Table:
+    """Return what the image costs, once per different cost; the notes tell the units."""
+    shown = [pair for pair in _COSTS if any(row.get(pair[0]) is not None for row in result.rows)]
+    groups: dict[tuple[str, ...], list[Candidate]] = {}
+    for row, candidate in zip(result.rows, result.candidates, strict=True):
+        values = [row.get(name) for name, _ in shown]
+        texts = (candidate.memory, *map(_short, values))
+        groups.setdefault(texts, []).append(candidate)
+    table = Table()
+    table.add_column("cost of the image", overflow="fold")
+    for _, title in shown:
+        table.add_column(title)
+    for texts, members in groups.items():
+        what = _told(result, members) or [members[0].memory]
+        table.add_row(escape(_lines(what)), *texts[1:])
+    return table
+
+
+def _lines(parts: Sequence[str]) -> str:
+    return "\n".join(parts).replace(",", ",\n")
+
+
+def _short(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def dropped(row: dict[str, Any]) -> str:
@@ -99,5 +159,4 @@ def dropped(row: dict[str, Any]) -> str:
 
 
 def _look(row: dict[str, Any]) -> str:
-    why = "narrow enough" if row["narrow_enough"] else "all chips"
-    return f"{row['chips']}, look {row['look']}: {why}"
+    return f"{row['chips']}\nlook {row['look']}" + ("" if row["narrow_enough"] else ", all")

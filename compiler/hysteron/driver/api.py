@@ -1,18 +1,22 @@
-"""The Python interface: ``hy.compile`` and ``hy.verify``."""
+"""The Python interface: ``hy.compile``, ``hy.verify`` and ``hy.emulate``."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hysteron.driver.candidates import choose_grid
 from hysteron.driver.compile import CompiledModel, Options, compile_model, kernel_inputs
 from hysteron.driver.devices import open_device, save_project
+from hysteron.driver.emulate import Emulation
+from hysteron.driver.emulate import emulate as run_emulation
 from hysteron.driver.golden import with_golden
+from hysteron.driver.session import Request, open_session
 from hysteron.driver.verify import Verification, try_witness
 from hysteron.driver.verify import verify as verify_samples
 from hysteron.errors import InputError
@@ -80,6 +84,40 @@ def verify(program: CompiledProgram, x: Array, labels: Array | None = None) -> V
         witness = try_witness(compiled.model.model_bytes)
         truth = None if labels is None else np.asarray(labels).astype(np.int64)
         return verify_samples(compiled, _quantized(compiled, x), truth, device, witness)
+
+
+def emulate(
+    program: CompiledProgram,
+    x: Array,
+    labels: Array,
+    *,
+    ber: float | Sequence[float] | None = None,
+    memory: str | Sequence[str] = (),
+    conditions: Mapping[str, float | Sequence[float]] | None = None,
+    only: str | None = None,
+    **request: Any,
+) -> Emulation:
+    """Run many chips with errors on samples (n, ...) and their classes (n,).
+
+    Give bit error rates, or memories with the values of their ``conditions``; ``request`` are
+    the fields of ``driver.session.Request``: chips, seed, half_width, resume, scheduler. Raises
+    HysteronError subclasses.
+    """
+    try:
+        wanted = Request(**request)
+    except TypeError as error:
+        raise InputError("unknown option", got=", ".join(sorted(request))) from error
+    memories = (memory,) if isinstance(memory, str) else tuple(memory)
+    settings = [f"{name}={_listed(values)}" for name, values in (conditions or {}).items()]
+    rates = None if ber is None else _listed(ber)
+    grid = choose_grid(program.compiled.program, rates, memories, settings, only)
+    samples, truth = _quantized(program.compiled, x), np.asarray(labels).astype(np.int64)
+    with open_session(program.compiled, samples, truth, wanted) as session:
+        return run_emulation(session, grid)
+
+
+def _listed(values: float | Sequence[float]) -> str:
+    return ",".join(repr(float(value)) for value in np.atleast_1d(np.asarray(values, dtype=float)))
 
 
 def _quantized(compiled: CompiledModel, x: Array) -> dict[str, Array]:

@@ -113,11 +113,8 @@ def choose_grid(
 def _split(technology: str) -> tuple[str, str | None]:
     """Return the technology and the code of "TECH+CODE"; file names may hold a plus."""
     name, plus, code = technology.rpartition("+")
-    return (
-        (name.strip(), code.strip())
-        if plus and code.strip() in code_names()
-        else (technology, None)
-    )
+    known = plus and code.strip() in code_names()
+    return (name.strip(), code.strip()) if known else (technology, None)
 
 
 def _items(memory: str) -> list[tuple[str, str, str | None]]:
@@ -149,6 +146,19 @@ def _codes(
             "the image has error-correcting codes of its own", got=memory,
             wanted="-m without +CODE", fix="or --ecc none",
         )  # fmt: skip
+    return found
+
+
+def technology_texts(memory: str, layout: ImageLayout) -> dict[str, str]:
+    """Return "TECH[+CODE]" as it was given for each data section that is placed."""
+    named = {
+        part: name if code is None else f"{name}+{code}" for part, name, code in _items(memory)
+    }
+    found = {}
+    for section in layout.data_sections:
+        keys = [key for key in (section.name, section.role, "") if key in named]
+        if keys:
+            found[section.name] = named[keys[0]]
     return found
 
 

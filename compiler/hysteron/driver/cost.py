@@ -23,17 +23,17 @@ _WIDTH = "access transistor width"
 class Cost:
     """The cost of all placed sections; None where a technology does not say.
 
-    ``devices`` are memory cells with the check cells of a code, ``values`` stored bits or
-    ternary weights. ``program_energy`` writes the image once. One inference reads every cell
-    once at least (``read_energy_low``), and a kernel that keeps no weight between output
-    positions reads it once per position (``read_energy_high``; equal in dense layers).
+    ``values`` are stored bits or ternary weights without check bits, ``devices`` memory cells
+    with the check cells of codes. ``program_energy`` writes the image once. One inference reads
+    every cell once at least (``read_energy_low``), and a kernel that keeps no weight between
+    output positions reads it once per position (``read_energy_high``; equal in dense layers).
     ``energy_unit`` is "J" or the reference, ``transistor_width`` relative to the default
     write current. ``uncounted`` lists placed sections without a known energy.
     """
 
     values: int
     devices: float
-    devices_per_value: float
+    devices_per_value: float | None
     program_energy: float | None
     read_energy_low: float | None
     read_energy_high: float | None
@@ -68,7 +68,7 @@ def cost(program: Program, candidate: Candidate) -> Cost | None:
     return Cost(
         values,
         devices,
-        devices / values,
+        devices / values if values else None,
         math.fsum(part.program for part in known) if known else None,
         math.fsum(low for low, _ in reads) if readable else None,
         math.fsum(high for _, high in reads) if readable else None,
@@ -113,13 +113,12 @@ class _Part:
 def _part(
     layout: ImageLayout, name: str, technology: Technology, candidate: Candidate, fetches: int
 ) -> _Part:
-    values, overhead = (
-        stored_values(layout.section(name), technology),
-        candidate.cells_per_bit(name),
-    )
+    section = layout.section(name)
+    stored = stored_values(section, technology)
+    values = 0 if section.protects else stored
     mine = {c.name for c in technology.conditions}
     settings = {key: v for key, v in candidate.point.settings.items() if key in mine}
-    cells = values * overhead
+    cells = stored * candidate.cells_per_bit(name)
     energy = technology.energy(settings)
     devices = cells * technology.cells_per_bit
     width = _width(technology.derived(settings))
@@ -146,11 +145,18 @@ def _width(derived: Mapping[str, float]) -> float | None:
 
 
 def _fetches(program: Program) -> dict[str, int]:
-    """Return how often each section is read per inference by a kernel that keeps nothing."""
-    graph = program.final
-    found = dict.fromkeys((section.name for section in program.layout.sections), 0)
+    """Return how often each section is read per inference by a kernel that keeps nothing.
+
+    A section with a code, and its check bits, are read once: decoding fills a buffer.
+    """
+    graph, layout = program.final, program.layout
+    found = dict.fromkeys((section.name for section in layout.sections), 0)
     for node in executed(graph, program.plan.steps):
         positions = math.prod(graph.types[node.outputs[0]].shape[:-1])
-        for const in set(node.inputs) & set(program.layout.by_const):
-            found[program.layout.by_const[const].name] += positions
+        for const in set(node.inputs) & set(layout.by_const):
+            section = layout.by_const[const]
+            found[section.name] += 1 if section.code else positions
+    for section in layout.sections:
+        if section.protects:
+            found[section.name] = found[section.protects]
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,12 +108,3 @@ def chip_rows(result: Emulation) -> list[dict[str, Any]]:
             share = {"samples": result.samples, "accuracy": correct / result.samples}
             rows.append(told | share)
     return rows
-
-
-def label(fields: Mapping[str, Any]) -> str:
-    """Return an error rate, memory and settings in short."""
-    parts = [f"{fields['ber']:.3g}"]
-    for name, value in fields.items():
-        if name != "ber":
-            parts.append(str(value) if isinstance(value, str) else f"{name} {value:g}")
-    return "\n".join(parts)

@@ -19,7 +19,7 @@ from hysteron.campaign.sensitivity import (
 )
 from hysteron.campaign.statistics import Drop, paired_drop
 from hysteron.campaign.trial import Condition, within
-from hysteron.driver.candidates import Candidate
+from hysteron.driver.candidates import Candidate, technology_texts
 from hysteron.driver.extras import Extra
 from hysteron.driver.session import Session, check_points
 from hysteron.errors import InputError
@@ -121,24 +121,27 @@ def _proposal(
 
 
 def placement_text(layout: ImageLayout, candidate: Candidate, proposal: Proposal) -> str:
-    """Return the -m argument that protects the parts: roles where they agree, else sections."""
+    """Return the -m argument that protects the parts: roles where they agree, else sections.
+
+    Check bits lie with their data.
+    """
     safe = {name for part in proposal.protected for name in part.sections}
-    tech = {section.name: _technology(candidate, section.name, safe) for section in layout.sections}
+    given = technology_texts(candidate.memory, layout) if candidate.memory else {}
+    sections = candidate.point.condition.source.sections
+    tech = {
+        section.name: given.get(section.name, PLACEHOLDER)
+        if section.name in sections and section.name not in safe
+        else _SAFE
+        for section in layout.data_sections
+    }
     items = []
-    for role in dict.fromkeys(section.role for section in layout.sections):
-        members = [section.name for section in layout.sections if section.role == role]
+    for role in dict.fromkeys(section.role for section in layout.data_sections):
+        members = [section.name for section in layout.data_sections if section.role == role]
         names = [tech[name] for name in members]
         common = max(dict.fromkeys(names), key=names.count)
         items.append(f"{role}={common}")
         items += [f"{name}={tech[name]}" for name in members if tech[name] != common]
     return ",".join(items)
-
-
-def _technology(candidate: Candidate, name: str, safe: set[str]) -> str:
-    if name in safe or name not in candidate.point.condition.source.sections:
-        return _SAFE
-    placed = candidate.placement.get(name)
-    return PLACEHOLDER if placed is None else placed.name
 
 
 def _share(proposal: Proposal, parts: Sequence[Part]) -> float:

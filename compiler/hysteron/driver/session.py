@@ -114,6 +114,10 @@ def open_session(
         )  # fmt: skip
     program = compiled.program
     classes = program.output.classes
+    count = len(next(iter(samples.values())))
+    if labels.shape != (count,):
+        wanted = f"({count},): one per sample"
+        raise InputError("labels and samples differ", got=str(labels.shape), wanted=wanted)
     bad = np.flatnonzero((labels < 0) | (labels >= classes))
     if bad.size:
         raise InputError(

@@ -16,8 +16,10 @@ from hysteron.campaign.store import Store
 from hysteron.campaign.trial import Condition, Fixed, Trial, within
 from hysteron.chips.draw import SectionFaults
 from hysteron.chips.source import Marginal
+from hysteron.chips.trajectory import Trajectory, resolved_part
 from hysteron.driver.placement import rate_points
 from hysteron.memory.channel import Channel
+from hysteron.memory.load import load_technology
 
 
 @pytest.fixture
@@ -131,3 +133,19 @@ def test_errors_within_a_section_are_those_of_the_whole(trial: Trial) -> None:
     fixed = {n: SectionFaults(np.array([1]), np.array([1], np.uint8)) for n in names}
     held = within(Condition("f", Fixed(fixed)), names[1:3])
     assert set(held.source.faults(layout, images, 7, 3)) == set(names[1:3])
+
+
+def test_a_trajectory_within_sections_keeps_its_cells_and_its_sense_errors(trial: Trial) -> None:
+    layout, images = trial.program.layout, trial.program.images
+    technology = load_technology("hfo2-rram-1t1r")
+    settings = {"resistance_ratio": 3.0, "sense_noise": 0.1}
+    part = resolved_part(technology, settings)
+    names = [section.name for section in layout.sections]
+    whole = Condition("t", Trajectory(dict.fromkeys(names, part)))
+    one = pickle.loads(pickle.dumps(within(whole, names[1:2])))
+    assert isinstance(one.source, Trajectory) and one.source.has_sense_errors
+    assert isinstance(whole.source, Trajectory)
+    drawn, kept = (source.specimen(layout, images, 7, 3) for source in (whole.source, one.source))
+    assert set(kept.faults) == {names[1]}
+    assert np.array_equal(kept.faults[names[1]].cell, drawn.faults[names[1]].cell)
+    assert np.array_equal(kept.reads(5)[names[1]].cell, drawn.reads(5)[names[1]].cell)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hysteron._assets import asset_dir
 from hysteron.campaign.sensitivity import (
     Part,
     Sensitivity,
@@ -15,6 +16,7 @@ from hysteron.campaign.sensitivity import (
 )
 from hysteron.campaign.statistics import Drop
 from hysteron.campaign.trial import Correct, Trial
+from hysteron.driver.compile import Options, compile_model
 
 
 def _correct(share: float, seed: int, chips: int = 40, samples: int = 400) -> Correct:
@@ -31,6 +33,20 @@ def test_an_image_is_cut_by_section_layer_or_role(digits_trial: Trial) -> None:
     assert roles[0].sections == ("layer_0_weights", "layer_1_weights", "layer_2_weights")
     assert roles[0].cells == 64 * 256 + 256 * 256 + 256 * 10
     assert parts_of(layout, names[:1], "layer") == [Part("layer_0", (names[0],), 64 * 256)]
+
+
+def test_check_bits_go_with_their_data() -> None:
+    path = asset_dir("models") / "digits_mlp" / "digits_mlp.onnx"
+    layout = compile_model(
+        path, Options(inputs=("uint8",), ecc="weights=secded-72-64")
+    ).program.layout
+    names = [section.name for section in layout.sections]
+    for cut in ("section", "layer", "role"):
+        parts = parts_of(layout, names, cut)
+        assert not any("check" in part.name for part in parts)
+        assert sorted(name for part in parts for name in part.sections) == sorted(names)
+    first = parts_of(layout, names, "section")[0]
+    assert len(first.sections) == 2 and first.cells == 64 * 256 * 72 // 64
 
 
 def test_parts_are_ranked_by_what_they_lose() -> None:

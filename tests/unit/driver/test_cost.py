@@ -30,10 +30,8 @@ def cnn() -> Program:
     return compile_model(path, Options(inputs=("uint8",))).program
 
 
-def _candidates(
-    program: Program, *memories: str, settings: tuple[str, ...] = ()
-) -> list[Candidate]:
-    return list(choose_grid(program, None, memories, settings, None).candidates)
+def _candidates(program: Program, memory: str, *settings: str) -> list[Candidate]:
+    return list(choose_grid(program, None, [memory], settings, None).candidates)
 
 
 def _cost(program: Program, memory: str, *settings: str) -> Cost:
@@ -52,6 +50,19 @@ def test_devices_count_cells_of_the_memory_and_check_bits_of_the_code(mlp: Progr
     partly = _cost(mlp, "weights=hfo2-rram-1t1r+triplicate,thresholds=hfo2-rram-1t1r")
     weights, thresholds = 64 * 256 + 256 * 256 + 2560, 2 * 256 * 16
     assert partly.devices == 3 * weights + thresholds and partly.values == weights + thresholds
+
+
+def test_codes_in_the_image_cost_their_check_cells_and_are_read_once(cnn: Program) -> None:
+    path = asset_dir("models") / "digits_cnn" / "digits_cnn.onnx"
+    options = Options(inputs=("uint8",), ecc="secded-39-32")
+    plain, coded = _cost(cnn, "st-mram"), _cost(compile_model(path, options).program, "st-mram")
+    assert coded.values == plain.values
+    assert coded.devices >= plain.devices * 39 / 32  # words are filled up
+    assert coded.devices < plain.devices * 1.4
+    assert coded.program_energy == pytest.approx(coded.devices)
+    assert coded.read_energy_high == coded.read_energy_low
+    assert plain.read_energy_high is not None and plain.read_energy_low is not None
+    assert plain.read_energy_high > plain.read_energy_low
 
 
 def test_energy_is_relative_to_a_stated_reference(mlp: Program) -> None:
