@@ -42,11 +42,17 @@ class Compiler(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
-    """The emulator of an instruction set, its processor model and default memory map."""
+    """The emulator of an instruction set, its processor model and default memory map.
+
+    ``arch`` is a calling convention that the runner knows, ``cpu`` the model as
+    the emulator spells it, ``note`` what a report must add about it.
+    """
 
     kind: Literal["unicorn"]
+    arch: Literal["arm-m", "riscv32"]
     cpu: str
     memory: MemoryMap
+    note: str = ""
 
 
 class Isa(Struct, frozen=True, forbid_unknown_fields=True):
