@@ -36,6 +36,7 @@ class McuNet:
         self.program = program
         self._folder = tempfile.TemporaryDirectory(prefix="hysteron-mcu-")
         self.elf = self._build(target)
+        self._note = target.isa.emulator.note if target.isa.emulator else ""
         self._mcu = EmulatedMcu(self.elf.path, target.isa, memory=target.memory)
         self._ctx, _ = self._mcu.symbol(_CTX)
         self._sizes = self._read_sizes()
@@ -157,7 +158,7 @@ class McuNet:
             raise InternalError(f"the generated {what} returned {status}", where=self.program.name)
 
     def counts(self) -> dict[str, int | str]:
-        """Return instructions per inference (largest seen), stack, flash, RAM and compiler."""
+        """Return instructions per inference (the most), stack, flash, RAM and what made them."""
         return {
             "instructions_per_inference": max(self.instructions, default=0),
             "instructions_min": min(self.instructions, default=0),
@@ -165,4 +166,7 @@ class McuNet:
             "flash_bytes": self.elf.flash_bytes,
             "ram_bytes": self.elf.ram_bytes,
             "compiler": self.elf.version,
+            "flags": " ".join(self.elf.flags),
+            "emulator": self._mcu.version,
+            **({"note": self._note} if self._note else {}),
         }

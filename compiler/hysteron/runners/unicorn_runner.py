@@ -68,6 +68,8 @@ class EmulatedMcu:
         self._memory = _memory_of(isa, memory)
         self._uc = new_core(isa)
         self._machine: Machine = machine(isa)
+        self.version = f"unicorn {uc.__version__}, {isa.emulator.cpu if isa.emulator else '?'}"
+        """The emulator and the processor it models: counts are keyed by it."""
         self.instructions = 0
         """Instructions of the last call."""
         self.peak_stack = 0
@@ -101,7 +103,7 @@ class EmulatedMcu:
             elf = ELFFile(stream)
             for segment in elf.iter_segments("PT_LOAD"):
                 self._uc.mem_write(segment["p_vaddr"], segment.data())
-                if segment["p_vaddr"] >= self._memory.ram_base:
+                if 0 <= segment["p_vaddr"] - self._memory.ram_base < self._memory.ram_bytes:
                     end = max(end, segment["p_vaddr"] + segment["p_memsz"])
             for section in elf.iter_sections():
                 if isinstance(section, SymbolTableSection):

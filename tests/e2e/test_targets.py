@@ -1,0 +1,100 @@
+"""Every instruction set with a runner gives the interpreter's bits; what cannot run skips."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pytest
+from net_maker import Maker
+from sklearn.datasets import load_digits
+
+from hysteron._assets import asset_dir
+from hysteron.driver.compile import CompiledModel, Options, compile_model
+from hysteron.driver.devices import open_device
+from hysteron.driver.samples import random_samples
+from hysteron.driver.verify import verify
+from hysteron.runners import build_elf
+from hysteron.targets import Compiler, known, load_isa
+
+_EMULATED = [
+    pytest.param(name, marks=pytest.mark.isa(name))
+    for name in known("isa")
+    if load_isa(name).emulator is not None
+]
+
+
+def _digits(count: int) -> npt.NDArray[np.uint8]:
+    """Return samples of the test part (index % 3 == 2) as the models take them."""
+    images = load_digits().images[2 : 3 * count : 3]
+    return np.asarray(images, dtype=np.uint8).reshape(count, 1, 8, 8)
+
+
+def _model(name: str, target: str) -> CompiledModel:
+    path = asset_dir("models") / name / f"{name}.onnx"
+    return compile_model(path, Options(target=target, inputs=("uint8",)))
+
+
+@pytest.mark.parametrize("model", ["digits_mlp", "digits_cnn"])
+@pytest.mark.parametrize("isa", _EMULATED)
+def test_every_emulated_instruction_set_is_exact_layer_by_layer(isa: str, model: str) -> None:
+    compiled = _model(model, isa)
+    (name,) = compiled.model.graph.inputs
+    samples = {name: _digits(3).reshape(3, *compiled.model.graph.types[name].shape[1:])}
+    with open_device(compiled) as device:
+        result = verify(compiled, samples, None, device)
+        counts = device.counts()
+    assert result.passed and result.samples == 3, result.problems
+    assert counts["instructions_per_inference"] > 10_000
+    assert 0 < counts["stack_bytes"] < 4096
+    assert counts["emulator"]
+
+
+def _real_net(target: str) -> CompiledModel:
+    """Return a network whose first layer multiplies and adds binary32 numbers."""
+    rng = np.random.default_rng(0)
+    net = Maker((24,), rng)
+    net.dense(32, rng.normal(size=(24, 32)).astype(np.float32)).batch_norm().sign().dense(8)
+    net.op("Softmax", axis=-1)
+    options = Options(target=target, inputs=("float32",), outputs="probabilities")
+    return compile_model(net.model(), options)
+
+
+@pytest.mark.parametrize("isa", _EMULATED)
+def test_real_numbers_have_the_same_bits_on_every_instruction_set(isa: str) -> None:
+    compiled = _real_net(isa)
+    assert "float_dense" in {node.op.name for node in compiled.program.final.nodes}
+    with open_device(compiled) as device:
+        result = verify(compiled, random_samples(compiled.model.graph, 4, 0), None, device)
+    assert result.bit_exact, result.problems
+
+
+def _contracting(compiler: Compiler) -> Compiler:
+    """Return the compiler with GCC's default dialect, which fuses multiply and add."""
+    flags = [flag for flag in compiler.flags if not flag.startswith(("-ffp-contract", "-std="))]
+    return msgspec.structs.replace(compiler, flags=(*flags, "-std=gnu11"))
+
+
+@pytest.mark.isa("cortex-m33:gcc")
+def test_real_numbers_survive_flags_under_which_gcc_fuses_multiply_and_add(tmp_path: Path) -> None:
+    isa = load_isa("cortex-m33")
+    fusing = msgspec.structs.replace(isa, compilers=(_contracting(isa.compilers[0]),))
+    source = tmp_path / "f.c"
+    source.write_text("float f(float a, float b, float c); float f(float a, float b, float c)\n"
+                      "{ return a * b + c; }\n")  # fmt: skip
+    plain = build_elf([source], [], fusing, tmp_path / "f.elf", ["f"])
+    assert "vfma" in _disassembled(plain.path)
+    compiled = _real_net("cortex-m33")
+    target = msgspec.structs.replace(compiled.target, isa=fusing)
+    with open_device(replace(compiled, target=target)) as device:
+        result = verify(compiled, random_samples(compiled.model.graph, 4, 0), None, device)
+    assert result.bit_exact, result.problems
+
+
+def _disassembled(path: Path) -> str:
+    command = ["arm-none-eabi-objdump", "-d", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
