@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hysteron.cli.common import JsonOption, app, console, emit
-from hysteron.targets import known, load_target
+from hysteron.targets import Mcu, known, load_target
 
 
 @app.command("targets")
@@ -58,17 +60,27 @@ def _explain(name: str, as_json: bool) -> None:
     out.print(f"instruction set {found.isa.name}, kernels {', '.join(found.isa.kernel_suffixes)}")
     for compiler in found.isa.compilers:
         out.print(f"compiler {' '.join(compiler.command)} {' '.join(compiler.flags)}", markup=False)
-    if found.mcu is None:
-        return
-    table = Table("memory", "use", "technology", "base", "bytes", "status", "source")
-    for region in found.mcu.regions:
-        table.add_row(
-            region.name,
-            region.use,
-            region.technology,
-            hex(int(region.base.value)),
-            f"{int(region.size_bytes.value):,}",
-            region.size_bytes.status,
-            region.size_bytes.source,
+    if found.isa.emulator is not None and found.isa.emulator.note:
+        out.print(f"note: {found.isa.emulator.note}", markup=False)
+    if found.mcu is not None:
+        _explain_part(found.mcu, out)
+
+
+def _explain_part(mcu: Mcu, out: Console) -> None:
+    memories = Table("memory", "use", "technology", "base", "bytes")
+    for region in mcu.regions:
+        size = f"{region.size_bytes.value:,}"
+        memories.add_row(
+            region.name, region.use, region.technology, hex(region.base.value), size
+        )  # fmt: skip
+    out.print(memories)
+    numbers = Table("number", "value", "status", "source")
+    for key, number in mcu.numbers():
+        value = hex(number.value) if key.endswith(".base") else f"{number.value:,}"
+        conflict = f" (conflict: {number.conflict})" if number.conflict else ""
+        numbers.add_row(
+            *(escape(text) for text in (key, value, number.status, number.source + conflict))
         )
-    out.print(table)
+    out.print(numbers)
+    for note in mcu.notes:
+        out.print(f"note: {note}", markup=False)

@@ -10,11 +10,15 @@ Status = Literal["stated", "derived", "third-party", "assumption"]
 
 
 class Sourced(Struct, frozen=True, forbid_unknown_fields=True):
-    """A number with where it comes from and how far to trust it."""
+    """A number with where it comes from and how far to trust it.
+
+    ``conflict`` says what another source says instead.
+    """
 
     value: int
     status: Status
     source: str
+    conflict: str = ""
 
 
 class MemoryMap(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,13 +78,22 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Region(Struct, frozen=True, forbid_unknown_fields=True):
-    """One memory of a part. ``code`` holds code and constants, ``data`` variables and stack."""
+    """One memory of a part. ``code`` holds code and constants, ``data`` variables and stack.
+
+    What nobody publishes stays None and is shown as not found.
+    """
 
     name: str
     use: Literal["code", "data", "extra"]
-    technology: str
+    technology: Literal["flash", "external-flash", "eeprom", "sram", "mram", "rram"]
     base: Sourced
     size_bytes: Sourced
+    write_unit_bytes: Sourced | None = None
+    erase_unit_bytes: Sourced | None = None
+    ecc_check_bits_per_16_bytes: Sourced | None = None
+    endurance_cycles: Sourced | None = None
+    retention_years: Sourced | None = None
+    read_wait_states: Sourced | None = None
 
 
 class Mcu(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +105,17 @@ class Mcu(Struct, frozen=True, forbid_unknown_fields=True):
     isa: str
     clock_hz: Sourced
     regions: tuple[Region, ...]
+    active_current_ua: Sourced | None = None
+    notes: tuple[str, ...] = ()
+
+    def numbers(self) -> tuple[tuple[str, Sourced], ...]:
+        """Return every sourced number with its key, regions in order."""
+        found = [("clock_hz", self.clock_hz), ("active_current_ua", self.active_current_ua)]
+        for region in self.regions:
+            for name in region.__struct_fields__:
+                if name not in ("name", "use", "technology"):
+                    found.append((f"{region.name}.{name}", getattr(region, name)))
+        return tuple((name, number) for name, number in found if number is not None)
 
     def region(self, use: str) -> Region:
         """Return the first region of a use; raises StopIteration when there is none."""
