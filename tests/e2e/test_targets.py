@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,21 +11,31 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
+import unicorn
 from net_maker import Maker
 from sklearn.datasets import load_digits
 
 from hysteron._assets import asset_dir
-from hysteron.driver.compile import CompiledModel, Options, compile_model
+from hysteron.driver.compile import CompiledModel, Options, compile_model, kernel_inputs
 from hysteron.driver.devices import open_device
 from hysteron.driver.samples import random_samples
 from hysteron.driver.verify import verify
 from hysteron.runners import build_elf
+from hysteron.runners.mcu_net import McuNet
+from hysteron.runners.unicorn_part import UnicornPart
 from hysteron.targets import Compiler, known, load_isa
 
 _EMULATED = [
     pytest.param(name, marks=pytest.mark.isa(name))
     for name in known("isa")
     if load_isa(name).emulator is not None
+]
+
+
+_TWO_COUNTERS = [
+    pytest.param(name, marks=[pytest.mark.isa(f"{name}@unicorn"), pytest.mark.isa(f"{name}@qemu")])
+    for name in known("isa")
+    if {"unicorn", "qemu"} <= {one.kind for one in load_isa(name).emulators}
 ]
 
 
@@ -52,6 +63,43 @@ def test_every_emulated_instruction_set_is_exact_layer_by_layer(isa: str, model:
     assert counts["instructions_per_inference"] > 10_000
     assert 0 < counts["stack_bytes"] < 4096
     assert counts["emulator"]
+
+
+@pytest.mark.parametrize("isa", _TWO_COUNTERS)
+def test_two_independent_emulators_agree_on_every_count(isa: str) -> None:
+    """One boots an image and counts in a TCG plugin, the other calls functions, counts blocks."""
+    compiled = _model("digits_mlp", isa)
+    inputs = kernel_inputs(compiled.program, random_samples(compiled.model.graph, 2, 0))
+    with McuNet(compiled.program, compiled.target, "qemu") as net:
+        net.trace(inputs)
+        # The image that QEMU booted, called from outside.
+        image, memory = Path(net._folder.name) / "image.elf", net.emulator.memory
+        part = UnicornPart(image, compiled.target, compiled.program.name, net._sizes, memory)
+        seen = part.infer(net._samples(inputs), [[] for _ in net.layer_instructions])
+        assert [one.instructions for one in seen] == net.instructions
+        assert max(one.stack_bytes for one in seen) == net.peak_stack
+        last = dict(enumerate(seen[-1].layer_instructions))
+        assert last == net.layer_instructions and len(last) >= 3
+        # The first of a kind repeats exactly.
+        net.run(inputs)
+        assert net.instructions[:2] == net.instructions[2:]
+
+
+@pytest.mark.isa("cortex-m3@qemu")
+def test_loads_and_stores_are_those_another_emulator_sees() -> None:
+    compiled = _model("digits_mlp", "cortex-m3")
+    inputs = kernel_inputs(compiled.program, random_samples(compiled.model.graph, 1, 0))
+    seen: Counter[int] = Counter()
+    with McuNet(compiled.program, compiled.target, "unicorn") as net:
+        assert isinstance(net._part, UnicornPart)
+        kinds = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
+        net._part._mcu._uc.hook_add(kinds, lambda _core, kind, *_: seen.update([kind]))
+        net.run(inputs)
+    with McuNet(compiled.program, compiled.target, "qemu") as net:
+        net.run(inputs)
+        counts = net.counts()
+    wanted = seen[unicorn.UC_MEM_READ], seen[unicorn.UC_MEM_WRITE]
+    assert (counts["loads"], counts["stores"]) == wanted
 
 
 def _real_net(target: str) -> CompiledModel:

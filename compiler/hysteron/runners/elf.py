@@ -1,8 +1,8 @@
-"""Links generated C into a freestanding ELF file: own linker script, no start-up code, no libc.
+"""Links generated C into a freestanding ELF file: own linker script, no libc.
 
-The emulator plays the debugger's part: it loads the segments, sets the stack
-pointer and calls functions by symbol. So nothing runs before or around them,
-and a count of instructions is the function's own.
+Without start-up code the emulator plays the debugger's part: it loads the
+segments, sets the stack pointer and calls functions by symbol. With it the file
+is an image that boots by itself.
 """
 
 from __future__ import annotations
@@ -16,25 +16,13 @@ from pathlib import Path
 
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from hysteron._assets import asset_dir
 from hysteron.errors import CapacityError, ToolchainError
+from hysteron.runners.link import linker_script
 from hysteron.runners.toolchain import Toolchain, probe
-from hysteron.targets import Isa, MemoryMap
-
-_SCRIPT = """\
-MEMORY {{
-  FLASH (rx) : ORIGIN = {flash_base:#x}, LENGTH = {flash_bytes:#x}
-  RAM (rwx) : ORIGIN = {ram_base:#x}, LENGTH = {ram_bytes:#x}
-}}
-SECTIONS {{
-  .text : {{ *(.text .text.*) }} > FLASH
-  .rodata : {{ *(.rodata .rodata.*) }} > FLASH
-  .data : {{ *(.data .data.*) }} > RAM AT> FLASH
-  .bss (NOLOAD) : {{ *(.bss .bss.* COMMON) }} > RAM
-  /DISCARD/ : {{ *(.ARM.exidx .ARM.exidx.* .ARM.extab .ARM.extab.* .comment .note.*) }}
-}}
-"""
+from hysteron.targets import Emulator, Isa, MemoryMap
 
 _LINK_S = 300.0
 
@@ -66,33 +54,35 @@ def build_elf(
     memory: MemoryMap | None = None,
     family: str | None = None,
     defines: Sequence[str] = (),
+    boot: Emulator | None = None,
 ) -> ElfInfo:
     """Compile and link ``c_files`` into ``out``; keep ``entry_symbols`` and what they reach.
 
     ``memory`` is a part's map (default: the instruction set's own), ``family``
     forces a compiler family, ``defines`` are ``NAME`` or ``NAME=VALUE``.
+    With ``boot`` the image starts by itself in that emulator, on its own map.
     Raises CapacityError when a memory overflows, ToolchainError with the
     compiler's first errors otherwise.
     """
     tools = probe(isa, family)
-    if memory is None:
-        if isa.emulator is None:
-            raise ToolchainError(f"{isa.name} has no emulator", fix="use the host runner")
-        memory = isa.emulator.memory
+    memory = _memory_of(isa, memory, boot)
     extra = asset_dir("runtime_c") / "freestanding"
     flags = (*tools.flags, *(f"-D{define}" for define in defines))
+    own = ("mem.c", *(("boot.c", f"boot_{boot.arch}.c".replace("-", "_")) if boot else ()))
+    entry = "hyst_reset" if boot else entry_symbols[0]
     with tempfile.TemporaryDirectory(prefix="hysteron-") as scratch:
         script = Path(scratch) / "link.ld"
-        script.write_text(_SCRIPT.format_map(_fields(memory)), encoding="ascii")
+        text = linker_script(memory, boot.vectors_base if boot else None)
+        script.write_text(text, encoding="ascii")
         command = [
             *tools.command,
             *flags,
             *(f"-I{folder}" for folder in include_dirs),
             *("-isystem", str(extra)),
-            *(str(path) for path in (*c_files, extra / "mem.c")),
+            *(str(path) for path in (*c_files, *(extra / name for name in own))),
             *tools.link_flags,
             *(f"-Wl,-u,{name}" for name in entry_symbols),
-            *(f"-Wl,--entry={name}" for name in entry_symbols[:1]),
+            f"-Wl,--entry={entry}",
             f"-Wl,-T,{script}",
             *("-o", str(out)),
             *tools.libraries,
@@ -103,8 +93,50 @@ def build_elf(
     return ElfInfo(out, flash, ram, name, tools.version, flags)
 
 
-def _fields(memory: MemoryMap) -> dict[str, int]:
-    return {name: getattr(memory, name) for name in memory.__struct_fields__}
+def _memory_of(isa: Isa, memory: MemoryMap | None, boot: Emulator | None) -> MemoryMap:
+    if boot is not None:
+        return boot.memory
+    if memory is not None:
+        return memory
+    if isa.emulator is None:
+        raise ToolchainError(f"{isa.name} has no emulator", fix="use the host runner")
+    return isa.emulator.memory
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A symbol of a linked file; ``section`` is its index, None for an absolute one."""
+
+    name: str
+    address: int
+    size: int
+    is_code: bool
+    section: int | None
+
+
+def read_symbols(path: Path) -> dict[str, Symbol]:
+    """Return the defined symbols of a linked file by name, compiler-made marks left out."""
+    found: dict[str, Symbol] = {}
+    with path.open("rb") as stream:
+        for table in ELFFile(stream).iter_sections("SHT_SYMTAB"):
+            assert isinstance(table, SymbolTableSection)
+            for one in table.iter_symbols():
+                place = one["st_shndx"]
+                if not one.name or one.name[0] == "$" or place == "SHN_UNDEF":
+                    continue
+                code = one["st_info"]["type"] == "STT_FUNC"
+                section = place if isinstance(place, int) else None
+                found[one.name] = Symbol(one.name, one["st_value"], one["st_size"], code, section)
+    return found
+
+
+def symbol_bytes(path: Path, symbol: Symbol) -> bytes:
+    """Return what a linked file holds at a symbol with contents."""
+    assert symbol.section is not None
+    with path.open("rb") as stream:
+        section = ELFFile(stream).get_section(symbol.section)
+        at = symbol.address - section["sh_addr"]
+        return bytes(section.data()[at : at + symbol.size])
 
 
 def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hysteron.errors import TargetError, ToolchainError
-from hysteron.targets import Isa
+from hysteron.targets import Emulator
 
 # An optional extra, and only half typed: new_core says so when it is missing.
 _HAVE_UNICORN: Final = importlib.util.find_spec("unicorn") is not None
@@ -38,36 +38,34 @@ class Machine:
     instructions_in: Callable[[bytes], int]
 
 
-def new_core(isa: Isa) -> Any:
+def new_core(emulator: Emulator, isa: str) -> Any:
     """Return an emulated processor of the model that the target's file names.
 
     Raises ToolchainError without unicorn, TargetError for a model it lacks.
     """
     if not _HAVE_UNICORN:
         raise ToolchainError("unicorn is not installed", fix="pip install 'hysteron[mcu]'")
-    assert isa.emulator is not None
     modes = {
         "arm-m": (uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS),
         "riscv32": (uc.UC_ARCH_RISCV, uc.UC_MODE_RISCV32),
     }
-    core = uc.Uc(*modes[isa.emulator.arch])
-    consts = vars(machine(isa).consts)
-    if (model := consts.get(f"UC_CPU_{isa.emulator.cpu}")) is None:
+    core = uc.Uc(*modes[emulator.arch])
+    consts = vars(machine(emulator).consts)
+    if (model := consts.get(f"UC_CPU_{emulator.cpu}")) is None:
         names = sorted(n.removeprefix("UC_CPU_") for n in consts if n.startswith("UC_CPU_"))
         raise TargetError(
             "unicorn has no such processor model",
-            where=f"{isa.name}.toml: emulator.cpu",
-            got=f"'{isa.emulator.cpu}'",
+            where=f"{isa}.toml: emulators.cpu",
+            got=f"'{emulator.cpu}'",
             wanted=f"one of: {', '.join(names)}",
         )
     core.ctl_set_cpu_model(model)
     return core
 
 
-def machine(isa: Isa) -> Machine:
-    """Return the calling convention of an instruction set that has an emulator."""
-    assert isa.emulator is not None
-    return _MACHINES[isa.emulator.arch]()
+def machine(emulator: Emulator) -> Machine:
+    """Return the calling convention of an emulated processor."""
+    return _MACHINES[emulator.arch]()
 
 
 def _arm_m() -> Machine:

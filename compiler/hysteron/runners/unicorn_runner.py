@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
 
 from hysteron.errors import CapacityError, InternalError, ToolchainError
+from hysteron.runners.elf import read_symbols
 from hysteron.runners.machines import Machine, machine, new_core, uc
-from hysteron.targets import Isa, MemoryMap
+from hysteron.targets import Emulator, Isa, MemoryMap
 
 _PAGE: Final = 0x1000
 # Two pages of their own, outside the code, SRAM and peripheral ranges of every part.
@@ -65,10 +65,11 @@ class EmulatedMcu:
         strict_alignment: bool = False,
     ) -> None:
         self._isa = isa
-        self._memory = _memory_of(isa, memory)
-        self._uc = new_core(isa)
-        self._machine: Machine = machine(isa)
-        self.version = f"unicorn {uc.__version__}, {isa.emulator.cpu if isa.emulator else '?'}"
+        self._emulator = _emulator_of(isa)
+        self._memory = memory or self._emulator.memory
+        self._uc = new_core(self._emulator, isa.name)
+        self._machine: Machine = machine(self._emulator)
+        self.version = f"unicorn {uc.__version__}, {self._emulator.cpu}"
         """The emulator and the processor it models: counts are keyed by it."""
         self.instructions = 0
         """Instructions of the last call."""
@@ -79,7 +80,7 @@ class EmulatedMcu:
         self._lengths: dict[tuple[int, int], int] = {}
         self._watched: dict[int, tuple[str, Callable[[Return], None]]] = {}
         self._frames: list[_Frame] = []
-        self._symbols: dict[str, tuple[int, int]] = {}
+        self._symbols = read_symbols(elf_path)
         self._map()
         self._heap = self._load(elf_path)
         self._uc.hook_add(uc.UC_HOOK_BLOCK, self._on_block)
@@ -97,7 +98,7 @@ class EmulatedMcu:
             self._uc.mem_map(base, -(-size // _PAGE) * _PAGE, rights)
 
     def _load(self, path: Path) -> int:
-        """Write the segments, keep the symbols; return the first free RAM address."""
+        """Write the segments; return the first free RAM address."""
         end = self._memory.ram_base
         with path.open("rb") as stream:
             elf = ELFFile(stream)
@@ -105,25 +106,16 @@ class EmulatedMcu:
                 self._uc.mem_write(segment["p_vaddr"], segment.data())
                 if 0 <= segment["p_vaddr"] - self._memory.ram_base < self._memory.ram_bytes:
                     end = max(end, segment["p_vaddr"] + segment["p_memsz"])
-            for section in elf.iter_sections():
-                if isinstance(section, SymbolTableSection):
-                    for symbol in section.iter_symbols():
-                        place = (symbol["st_value"], symbol["st_size"])
-                        if symbol.name and symbol["st_shndx"] != "SHN_UNDEF":
-                            self._symbols[symbol.name] = place
         return end
 
     def symbol(self, name: str) -> tuple[int, int]:
         """Return (address, bytes) of a symbol, mode bit cleared. Raises ToolchainError."""
         try:
-            address, size = self._symbols[name]
+            found = self._symbols[name]
         except KeyError:
             raise ToolchainError(f"no symbol '{name}' in the linked file") from None
-        code = self._in_flash(address)
-        return address & ~self._machine.code_bit if code else address, size
-
-    def _in_flash(self, address: int) -> bool:
-        return 0 <= address - self._memory.flash_base < self._memory.flash_bytes
+        bit = self._machine.code_bit if found.is_code else 0
+        return found.address & ~bit, found.size
 
     def alloc(self, size: int, align: int = 8) -> int:
         """Reserve RAM behind the program's own data. Raises CapacityError."""
@@ -211,7 +203,7 @@ class EmulatedMcu:
 
     def _nearest(self, address: int) -> str:
         bit = self._machine.code_bit
-        starts = [(a & ~bit, name) for name, (a, _) in self._symbols.items() if name[0] != "$"]
+        starts = [(one.address & ~bit, one.name) for one in self._symbols.values()]
         base, name = max((one for one in starts if one[0] <= address), default=(0, "?"))
         return f"{name}+{address - base:#x}"
 
@@ -258,10 +250,11 @@ class EmulatedMcu:
             core.emu_stop()
 
 
-def _memory_of(isa: Isa, memory: MemoryMap | None) -> MemoryMap:
-    if isa.emulator is None:
-        raise ToolchainError(f"{isa.name} has no emulator", fix="use the host runner")
-    return memory or isa.emulator.memory
+def _emulator_of(isa: Isa) -> Emulator:
+    found = next((one for one in isa.emulators if one.kind == "unicorn"), None)
+    if found is None:
+        raise ToolchainError(f"{isa.name} does not run on unicorn")
+    return found
 
 
 def _painted(stack: bytes) -> int:

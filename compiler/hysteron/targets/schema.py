@@ -34,7 +34,8 @@ class Compiler(Struct, frozen=True, forbid_unknown_fields=True):
     """One way to compile for an instruction set.
 
     ``{python}`` in ``command`` is the running interpreter. ``libraries`` go
-    last on the link line. ``install`` is the sentence a user needs.
+    last on the link line, and GCC's support library for ``libgcc_flags`` where
+    its own choice would be another. ``install`` is the sentence a user needs.
     """
 
     family: Literal["gcc", "zig"]
@@ -43,27 +44,33 @@ class Compiler(Struct, frozen=True, forbid_unknown_fields=True):
     link_flags: tuple[str, ...]
     install: str
     libraries: tuple[str, ...] = ()
+    libgcc_flags: tuple[str, ...] = ()
 
 
 class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
-    """The emulator of an instruction set, its processor model and default memory map.
+    """One emulator of an instruction set, its processor model and default memory map.
 
-    ``arch`` is a calling convention that the runner knows, ``cpu`` the model as
-    the emulator spells it, ``note`` what a report must add about it.
+    ``arch`` is a calling convention that the runners know, ``cpu`` the model as
+    the emulator spells it, ``command`` starts an emulator that is a program.
+    ``vectors_base`` is where the processor looks for its first instruction, if
+    not at the start of flash. ``note`` is what a report must add.
     """
 
-    kind: Literal["unicorn"]
+    kind: Literal["unicorn", "qemu"]
     arch: Literal["arm-m", "riscv32"]
     cpu: str
     memory: MemoryMap
+    install: str
+    command: tuple[str, ...] = ()
+    vectors_base: int | None = None
     note: str = ""
 
 
 class Isa(Struct, frozen=True, forbid_unknown_fields=True):
-    """An instruction set: compilers in order of preference, kernels, emulator.
+    """An instruction set: compilers and emulators in order of preference, kernels.
 
     ``kernel_suffixes`` are tried in order for ``op_<name>_<suffix>.c``; native
-    sets (``emulator`` None) run on this machine and may need ``cpu_features``.
+    sets (no ``emulators``) run on this machine and may need ``cpu_features``.
     """
 
     schema: Literal[1]
@@ -74,7 +81,12 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
     weight_layout: Literal["rows", "sliced"]
     compilers: tuple[Compiler, ...]
     cpu_features: tuple[str, ...] = ()
-    emulator: Emulator | None = None
+    emulators: tuple[Emulator, ...] = ()
+
+    @property
+    def emulator(self) -> Emulator | None:
+        """The preferred emulator; None for native sets."""
+        return self.emulators[0] if self.emulators else None
 
 
 class Region(Struct, frozen=True, forbid_unknown_fields=True):

@@ -280,7 +280,7 @@ def test_a_processor_the_emulator_lacks_lists_those_it_has(built: Built) -> None
     assert isa.emulator is not None
     other = msgspec.structs.replace(isa.emulator, cpu="Z80")
     with pytest.raises(TargetError, match=r"no such processor model; got .Z80.; wanted .*\w+"):
-        EmulatedMcu(built.info.path, msgspec.structs.replace(isa, emulator=other))
+        EmulatedMcu(built.info.path, msgspec.structs.replace(isa, emulators=(other,)))
 
 
 @pytest.mark.isa("rv32imc:gcc")
