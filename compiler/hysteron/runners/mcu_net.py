@@ -42,6 +42,7 @@ class McuNet:
     def __init__(self, program: Program, target: Target, emulator: str | None = None) -> None:
         self.program = program
         self.emulator = choose_emulator(target.isa, emulator)
+        self._note = _note(target, self.emulator)
         self._folder = tempfile.TemporaryDirectory(prefix="hysteron-mcu-")
         try:
             sources = self._write_sources()
@@ -179,7 +180,6 @@ class McuNet:
 
     def counts(self) -> dict[str, Any]:
         """Return instructions per inference (the most), stack, flash, RAM and what made them."""
-        note = self.emulator.note
         return {
             "instructions_per_inference": max(self.instructions, default=None),
             "instructions_min": min(self.instructions, default=None),
@@ -190,5 +190,14 @@ class McuNet:
             "compiler": self.elf.version,
             "flags": " ".join(self.elf.flags),
             "emulator": self._part.version,
-            **({"note": note} if note else {}),
+            **({"note": self._note} if self._note else {}),
         }
+
+
+def _note(target: Target, emulator: Emulator) -> str:
+    """Return what a reader of the counts must know."""
+    notes = [emulator.note]
+    if target.mcu is not None and emulator.kind == "qemu":
+        board = " ".join(emulator.command[1:])
+        notes.append(f"sized at the addresses of {target.name}, executed at those of {board}")
+    return "; ".join(note for note in notes if note)

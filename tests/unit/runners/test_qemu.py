@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hysteron.errors import ToolchainError
@@ -76,6 +77,35 @@ def test_a_trap_ends_the_image_with_an_error(isa: str, tmp_path: Path) -> None:
     undefined = '__asm__ volatile(".word 0xffffffff");'
     with pytest.raises(ToolchainError, match=r"net: the program trapped; got exit status 99"):
         _part(isa, tmp_path, undefined).infer([b""], ())
+
+
+@pytest.mark.parametrize("isa", _QEMU)
+def test_a_64_bit_division_finds_the_support_library_of_the_right_width(
+    isa: str, tmp_path: Path
+) -> None:
+    # GCC 12 takes the 64-bit libgcc for -march=rv32imc_zbb, without a word, and then does not link.
+    body = "x = (int)((((unsigned long long)(unsigned)x << 32) / 7u) >> 3);"
+    (done,) = _part(isa, tmp_path, body).infer([b""], ())
+    assert done.status == ((3 << 32) // 7) >> 3
+
+
+@pytest.mark.isa("rv32imc_zbb@qemu")
+def test_zbb_instructions_trap_on_a_processor_without_zbb(tmp_path: Path) -> None:
+    body = "x = __builtin_popcount((unsigned)x);"
+    part = _part("rv32imc_zbb", tmp_path, body)
+    assert part.infer([b""], ())[0].status == 2
+    command = tuple(word.replace("zbb=true", "zbb=false") for word in part._emulator.command)
+    assert command != part._emulator.command
+    part._emulator = msgspec.structs.replace(part._emulator, command=command)
+    with pytest.raises(ToolchainError, match=r"the program trapped"):
+        part.infer([b""], ())
+
+
+@pytest.mark.isa("cortex-m55@qemu")
+def test_vectors_work_from_the_first_instruction_of_c_on(tmp_path: Path) -> None:
+    """They trap until CPACR enables them, which reset does before any compiled loop."""
+    body = '__asm__ volatile("vmov.i32 q0, #0" ::: "memory");'
+    assert _part("cortex-m55", tmp_path, body).infer([b""], ())[0].status == 3
 
 
 def test_a_missing_emulator_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

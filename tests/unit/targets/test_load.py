@@ -55,7 +55,14 @@ def test_no_part_has_overlapping_memories_of_one_address_space(name: str) -> Non
 
 @pytest.mark.parametrize(
     ("name", "technology"),
-    [("nrf54l15", "rram"), ("nrf51822", "flash"), ("rp2040", "external-flash")],
+    [
+        ("nrf54l15", "rram"),
+        ("apollo510", "mram"),
+        ("alif-e7", "mram"),
+        ("ra8p1", "mram"),
+        ("nrf51822", "flash"),
+        ("rp2040", "external-flash"),
+    ],
 )
 def test_code_lives_in_the_part_s_own_memory_technology(name: str, technology: str) -> None:
     assert load_mcu(name).region("code").technology == technology
