@@ -20,9 +20,21 @@ typedef struct {
     uintptr_t word[4];
 } __attribute__((aligned(16))) block;
 
+static void copy_data(void)
+{
+#if defined(__AVR__)
+    const uint8_t *from = hyst_data_load; /* an address of flash */
+    for (uint8_t *to = hyst_data_start; to < hyst_data_end; to++) {
+        __asm__ volatile("lpm %0, %a1+" : "=r"(*to), "+z"(from));
+    }
+#else
+    memcpy(hyst_data_start, hyst_data_load, (size_t)(hyst_data_end - hyst_data_start));
+#endif
+}
+
 void hyst_boot(void)
 {
-    memcpy(hyst_data_start, hyst_data_load, (size_t)(hyst_data_end - hyst_data_start));
+    copy_data();
     memset(hyst_bss_start, 0, (size_t)(hyst_bss_end - hyst_bss_start));
     hyst_host_exit(main());
 }

@@ -72,7 +72,9 @@ def build_elf(
     entry = "hyst_reset" if boot else entry_symbols[0]
     with tempfile.TemporaryDirectory(prefix="hysteron-") as scratch:
         script = Path(scratch) / "link.ld"
-        text = linker_script(memory, boot.vectors_base if boot else None)
+        vectors = boot.vectors_base if boot else None
+        avr = isa.emulator is not None and isa.emulator.arch == "avr"
+        text = linker_script(memory, vectors, avr=avr)
         script.write_text(text, encoding="ascii")
         command = [
             *tools.command,
@@ -155,6 +157,14 @@ def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap) -> N
             got=f"{have + int(full[2]):,} bytes",
             wanted=f"at most {have:,}",
             fix="choose a larger part or a smaller model",
+        )
+    # The linker script says the first; GCC for AVR the second, of one array beyond 32,767 bytes.
+    if re.search(r"images do not fit|size of array .* is too large", done.stderr):
+        raise CapacityError(
+            "images do not fit into the part of flash that loads reach",
+            where=isa.name,
+            wanted="at most 32,768 bytes of images and vectors",
+            fix="choose a part with one address space or a smaller model",
         )
     errors = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
     raise ToolchainError(

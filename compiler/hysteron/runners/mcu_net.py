@@ -22,6 +22,7 @@ from hysteron.runners.elf import ElfInfo, build_elf, read_symbols, symbol_bytes
 from hysteron.runners.emulators import choose_emulator
 from hysteron.runners.inference import Inference, Runner
 from hysteron.runners.qemu_part import QemuPart
+from hysteron.runners.simavr_part import SimavrPart
 from hysteron.runners.unicorn_part import UnicornPart
 from hysteron.targets import Emulator, Target
 
@@ -98,7 +99,10 @@ class McuNet:
         firmware = Path(self._folder.name) / "firmware.c"
         firmware.write_bytes(render("firmware.c.j2", self.program, {"m": model_view(self.program)}))
         image = self._link(target, [*sources, firmware], "image.elf", self.emulator)
-        return QemuPart(image.path, self.emulator, name, self._sizes)
+        if self.emulator.kind == "qemu":
+            return QemuPart(image.path, self.emulator, name, self._sizes)
+        cpu = target.mcu.emulator_cpu if target.mcu else ""
+        return SimavrPart(image.path, self.emulator, name, self._sizes, cpu=cpu)
 
     def _read_sizes(self) -> tuple[int, ...]:
         """Return what mcu.c says of its structs; the last is the arena's length."""

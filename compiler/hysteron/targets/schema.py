@@ -56,8 +56,8 @@ class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
     not at the start of flash. ``note`` is what a report must add.
     """
 
-    kind: Literal["unicorn", "qemu"]
-    arch: Literal["arm-m", "riscv32"]
+    kind: Literal["unicorn", "qemu", "simavr"]
+    arch: Literal["arm-m", "riscv32", "avr"]
     cpu: str
     memory: MemoryMap
     install: str
@@ -109,7 +109,10 @@ class Region(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mcu(Struct, frozen=True, forbid_unknown_fields=True):
-    """A real part: its instruction set, clock and memories, each number sourced."""
+    """A real part: its instruction set, clock and memories, each number sourced.
+
+    ``emulator_cpu`` is the part's own model, where its emulator has one.
+    """
 
     schema: Literal[1]
     name: str
@@ -118,6 +121,7 @@ class Mcu(Struct, frozen=True, forbid_unknown_fields=True):
     clock_hz: Sourced
     regions: tuple[Region, ...]
     active_current_ua: Sourced | None = None
+    emulator_cpu: str = ""
     notes: tuple[str, ...] = ()
 
     def numbers(self) -> tuple[tuple[str, Sourced], ...]:
