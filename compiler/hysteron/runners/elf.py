@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +32,10 @@ class ElfInfo:
     """A linked file and what it costs.
 
     ``flash_bytes``: code, constants and the initial values of data;
-    ``ram_bytes``: data and bss, without the stack. ``compiler`` is a name, not
-    a path, so that reports are the same on every machine.
+    ``ram_bytes``: data and bss, without the stack. ``flash_parts`` and
+    ``ram_parts`` say which functions and objects they are, ``stack_frames`` what
+    each function puts on the stack (GCC says, others do not). ``compiler`` is a
+    name, not a path, so that reports are the same on every machine.
     """
 
     path: Path
@@ -42,6 +44,9 @@ class ElfInfo:
     compiler: str
     version: str
     flags: tuple[str, ...]
+    flash_parts: Mapping[str, int]
+    ram_parts: Mapping[str, int]
+    stack_frames: Mapping[str, int]
 
 
 def build_elf(
@@ -79,20 +84,54 @@ def build_elf(
         command = [
             *tools.command,
             *flags,
-            *(f"-I{folder}" for folder in include_dirs),
+            *(("-fstack-usage",) if tools.family == "gcc" else ()),
+            *(f"-I{folder.resolve()}" for folder in include_dirs),
             *("-isystem", str(extra)),
-            *(str(path) for path in (*c_files, *(extra / name for name in own))),
+            *(str(path.resolve()) for path in (*c_files, *(extra / name for name in own))),
             *tools.link_flags,
             *(f"-Wl,-u,{name}" for name in entry_symbols),
             f"-Wl,--entry={entry}",
             f"-Wl,-T,{script}",
-            *("-o", str(out)),
+            *("-o", str(out.resolve())),
             *tools.libraries,
         ]
-        _run(command, isa, tools, memory)
+        _run(command, isa, tools, memory, scratch)
+        # Beside the output since GCC 11, in the working folder before.
+        frames = _stack_frames([*Path(scratch).glob("*.su"), *out.parent.glob(f"{out.name}-*.su")])
     flash, ram = _sizes(out)
+    flash_parts, ram_parts = _parts(out)
     name = "ziglang cc" if tools.family == "zig" else tools.command[0]
-    return ElfInfo(out, flash, ram, name, tools.version, flags)
+    return ElfInfo(
+        out, flash, ram, name, tools.version, flags, flash_parts, ram_parts, frames
+    )  # fmt: skip
+
+
+def _stack_frames(files: Sequence[Path]) -> dict[str, int]:
+    """Return function -> bytes from GCC's files, and remove them."""
+    frames: dict[str, int] = {}
+    for path in files:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            place, nbytes, _ = line.split("\t")
+            name = place.rpartition(":")[2]
+            frames[name] = max(frames.get(name, 0), int(nbytes))
+        path.unlink()
+    return frames
+
+
+def _parts(path: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the functions and objects that make up flash and RAM, by name."""
+    flash: dict[str, int] = {}
+    ram: dict[str, int] = {}
+    with path.open("rb") as stream:
+        writable = [
+            bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE)
+            for section in ELFFile(stream).iter_sections()
+        ]
+    for symbol in read_symbols(path).values():
+        if symbol.section is not None and symbol.size > 0:
+            parts = ram if writable[symbol.section] else flash
+            parts[symbol.name] = symbol.size
+    return flash, ram
 
 
 def _memory_of(isa: Isa, memory: MemoryMap | None, boot: Emulator | None) -> MemoryMap:
@@ -141,9 +180,11 @@ def symbol_bytes(path: Path, symbol: Symbol) -> bytes:
         return bytes(section.data()[at : at + symbol.size])
 
 
-def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap) -> None:
+def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap, folder: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LINK_S)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=_LINK_S
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolchainError("cannot run the compiler", where=isa.name, got=str(error)) from error
     if done.returncode == 0:

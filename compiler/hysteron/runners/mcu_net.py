@@ -20,6 +20,7 @@ from hysteron.image.program import Program
 from hysteron.ir.types import Array, TensorType
 from hysteron.runners.elf import ElfInfo, build_elf, read_symbols, symbol_bytes
 from hysteron.runners.emulators import choose_emulator
+from hysteron.runners.fit import check_fits
 from hysteron.runners.inference import Inference, Runner
 from hysteron.runners.qemu_part import QemuPart
 from hysteron.runners.simavr_part import SimavrPart
@@ -41,6 +42,8 @@ class McuNet:
     """
 
     def __init__(self, program: Program, target: Target, emulator: str | None = None) -> None:
+        if target.memory is not None:
+            check_fits(program, target.memory)
         self.program = program
         self.emulator = choose_emulator(target.isa, emulator)
         self._note = _note(target, self.emulator)
@@ -203,5 +206,5 @@ def _note(target: Target, emulator: Emulator) -> str:
     notes = [emulator.note]
     if target.mcu is not None and emulator.kind == "qemu":
         board = " ".join(emulator.command[1:])
-        notes.append(f"sized at the addresses of {target.name}, executed at those of {board}")
+        notes.append(f"sized at the part's own addresses, executed at those of {board}")
     return "; ".join(note for note in notes if note)
