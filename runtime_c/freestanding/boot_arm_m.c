@@ -31,10 +31,9 @@ void hyst_fault(void)
     hyst_host_exit(99);
 }
 
-__attribute__((naked, noinline)) intptr_t hyst_semihosting(int operation, void *block)
+__attribute__((naked, noinline)) intptr_t hyst_semihosting(int operation __attribute__((unused)),
+                                                           void *block __attribute__((unused)))
 {
-    (void)operation;
-    (void)block;
     __asm__ volatile("bkpt 0xab\n\tbx lr");
 }
 

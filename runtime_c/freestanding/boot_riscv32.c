@@ -22,10 +22,9 @@ __attribute__((aligned(4))) void hyst_fault(void)
 }
 
 /* The three instructions are one call only when uncompressed and in one 16-byte line (RISC-V semihosting 1.0). */
-__attribute__((naked, noinline)) intptr_t hyst_semihosting(int operation, void *block)
+__attribute__((naked, noinline)) intptr_t hyst_semihosting(int operation __attribute__((unused)),
+                                                           void *block __attribute__((unused)))
 {
-    (void)operation;
-    (void)block;
     __asm__ volatile(
         ".option push\n\t"
         ".option norvc\n\t"

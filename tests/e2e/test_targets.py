@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
-import unicorn
+from _pytest.mark.structures import ParameterSet
 from net_maker import Maker
 from sklearn.datasets import load_digits
 
@@ -25,6 +26,7 @@ from hysteron.runners.mcu_net import McuNet
 from hysteron.runners.unicorn_part import UnicornPart
 from hysteron.targets import Compiler, known, load_isa
 
+SLOW = pytest.mark.slow
 _EMULATED = [
     pytest.param(name, marks=pytest.mark.isa(name))
     for name in known("isa")
@@ -50,7 +52,18 @@ def _model(name: str, target: str) -> CompiledModel:
     return compile_model(path, Options(target=target, inputs=("uint8",)))
 
 
-@pytest.mark.parametrize("model", ["digits_mlp", "digits_cnn"])
+_QUICK = ("cortex-m0", "cortex-m55", "rv32imc", "avr6")
+
+
+def _others_slow(cases: Sequence[ParameterSet]) -> list[ParameterSet]:
+    """Return the cases with all but one of each architecture and emulator marked slow."""
+    return [
+        one if one.values[0] in _QUICK else pytest.param(*one.values, marks=[*one.marks, SLOW])
+        for one in cases
+    ]
+
+
+@pytest.mark.parametrize("model", ["digits_cnn", pytest.param("digits_mlp", marks=SLOW)])
 @pytest.mark.parametrize("isa", _EMULATED)
 def test_every_emulated_instruction_set_is_exact_layer_by_layer(isa: str, model: str) -> None:
     compiled = _model(model, isa)
@@ -65,7 +78,7 @@ def test_every_emulated_instruction_set_is_exact_layer_by_layer(isa: str, model:
     assert counts["emulator"]
 
 
-@pytest.mark.parametrize("isa", _TWO_COUNTERS)
+@pytest.mark.parametrize("isa", _others_slow(_TWO_COUNTERS))
 def test_two_independent_emulators_agree_on_every_count(isa: str) -> None:
     """One boots an image and counts in a TCG plugin, the other calls functions, counts blocks."""
     compiled = _model("digits_mlp", isa)
@@ -87,6 +100,7 @@ def test_two_independent_emulators_agree_on_every_count(isa: str) -> None:
 
 @pytest.mark.isa("cortex-m3@qemu")
 def test_loads_and_stores_are_those_another_emulator_sees() -> None:
+    unicorn = pytest.importorskip("unicorn")
     compiled = _model("digits_mlp", "cortex-m3")
     inputs = kernel_inputs(compiled.program, random_samples(compiled.model.graph, 1, 0))
     seen: Counter[int] = Counter()
@@ -112,7 +126,7 @@ def _real_net(target: str) -> CompiledModel:
     return compile_model(net.model(), options)
 
 
-@pytest.mark.parametrize("isa", _EMULATED)
+@pytest.mark.parametrize("isa", _others_slow(_EMULATED))
 def test_real_numbers_have_the_same_bits_on_every_instruction_set(isa: str) -> None:
     compiled = _real_net(isa)
     assert "float_dense" in {node.op.name for node in compiled.program.final.nodes}

@@ -108,10 +108,11 @@ class McuNet:
         return SimavrPart(image.path, self.emulator, name, self._sizes, cpu=cpu)
 
     def _read_sizes(self) -> tuple[int, ...]:
-        """Return what mcu.c says of its structs; the last is the arena's length."""
+        """Return what mcu.c says of its structs, then the arena's length."""
         path = self.elf.path
         data = symbol_bytes(path, read_symbols(path)[_SIZES])
-        return struct.unpack(f"<{len(data) // 4}I", data)
+        arena = 8 * model_view(self.program).arena_words
+        return (*struct.unpack(f"<{len(data) // 4}I", data), arena)
 
     def _types(self, tensors: tuple[str, ...]) -> list[TensorType]:
         return [self.program.final.types[name] for name in tensors]

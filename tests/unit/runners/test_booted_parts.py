@@ -20,6 +20,8 @@ _BOOTED = [
     for one in load_isa(name).emulators
     if one.kind != "unicorn"
 ]
+# One of each emulator and calling convention, where what is tested depends on nothing else.
+_ONE_EACH = [one for one in _BOOTED if one.id in ("cortex-m0", "cortex-m55", "rv32imc_zbb", "avr6")]
 _PARTS = {"qemu": QemuPart, "simavr": SimavrPart}
 _MAIN = """
 #include "semihosting.h"
@@ -34,12 +36,16 @@ int main(void) {{
 """
 
 
-def _part(isa_name: str, kind: str, folder: Path, body: str, **limits: float) -> BootedPart:
+def _part(
+    isa_name: str, kind: str, folder: Path, body: str, family: str | None = None, **limits: float
+) -> BootedPart:
     isa = load_isa(isa_name)
     source = folder / "main.c"
     source.write_text(_MAIN.format(body=body))
     emulator = choose_emulator(isa, kind)
-    built = build_elf([source], [], isa, folder / "image.elf", ["net_run"], boot=emulator)
+    built = build_elf(
+        [source], [], isa, folder / "image.elf", ["net_run"], boot=emulator, family=family
+    )
     return _PARTS[kind](built.path, emulator, "net", (0, 0, 3, 0), **limits)
 
 
@@ -52,7 +58,19 @@ def test_an_image_boots_with_data_and_bss_in_place(isa: str, kind: str, tmp_path
     assert done.instructions is not None and 2 < done.instructions < 40
 
 
-@pytest.mark.parametrize(("isa", "kind"), _BOOTED)
+@pytest.mark.parametrize("isa", ["cortex-m0", "cortex-m55", "rv32imc_zbb"])
+def test_the_compiler_from_pypi_makes_bootable_images_too(isa: str, tmp_path: Path) -> None:
+    pytest.importorskip("ziglang")
+    try:
+        choose_emulator(load_isa(isa), "qemu")
+    except ToolchainError as error:
+        pytest.skip(f"{isa}@qemu: {error}")
+    body = "x = (int32_t)((((uint64_t)(uint32_t)x << 32) / 7u) >> 3);"
+    (done,) = _part(isa, "qemu", tmp_path, body, "zig").infer([b""], ())
+    assert (done.status, done.stack_bytes) == (((3 << 32) // 7) >> 3, 9)
+
+
+@pytest.mark.parametrize(("isa", "kind"), _ONE_EACH)
 def test_a_hang_is_stopped_by_the_instruction_budget(isa: str, kind: str, tmp_path: Path) -> None:
     part = _part(isa, kind, tmp_path, "while (x == n) {}", budget=100_000)
     with pytest.raises(ToolchainError, match=r"net: more than 100,000 instructions.*hanging"):
@@ -78,7 +96,7 @@ def test_without_a_host_compiler_the_image_runs_uncounted(
     assert (done.status, done.instructions) == (3, None)
 
 
-@pytest.mark.parametrize(("isa", "kind"), [one for one in _BOOTED if "qemu" in one.values])
+@pytest.mark.parametrize(("isa", "kind"), [one for one in _ONE_EACH if "qemu" in one.values])
 def test_a_trap_ends_the_image_with_an_error(isa: str, kind: str, tmp_path: Path) -> None:
     undefined = '__asm__ volatile(".word 0xffffffff");'
     with pytest.raises(ToolchainError, match=r"net: the program trapped; got exit status 99"):
