@@ -7,7 +7,6 @@ emulator counts comes back as a text file of windows (``runtime_c/emulators``).
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import struct
 import subprocess
@@ -19,7 +18,7 @@ from typing import ClassVar, Final
 from hysteron._assets import asset_dir
 from hysteron.errors import InternalError, ToolchainError
 from hysteron.runners.elf import Symbol, read_symbols
-from hysteron.runners.inference import Inference, Watch
+from hysteron.runners.inference import LAYER, Inference, Watch
 
 #: Traced arenas of one start of the emulator stay below this many bytes.
 _TRACE_BYTES: Final = 1 << 26
@@ -97,14 +96,13 @@ class BootedPart:
     def _watch_file(self) -> str:
         """Return the plugin's windows: level 0 is the whole inference, level 1 the layers."""
         name = self._name
-        layer = re.compile(rf"{name}_layer_(\d+)$")
         lines = [f"0 0 {_code(self._symbols[f'{name}_run']):#x}"]
         for symbol in self._symbols.values():
             if not symbol.is_code:
                 continue
             low = _code(symbol)
             high = low + max(symbol.size, 2)
-            if (match := layer.match(symbol.name)) is not None:
+            if (match := LAYER.fullmatch(symbol.name.removeprefix(name))) is not None:
                 lines.append(f"1 {match[1]} {low:#x}")
             elif symbol.name == "main":
                 lines += [f"home 0 {low:#x} {high:#x}", f"home 1 {low:#x} {high:#x}"]
@@ -115,7 +113,8 @@ class BootedPart:
     def _answers(
         self, data: bytes, windows: str, samples: int, watch: Watch
     ) -> Iterator[Inference]:
-        runs, layers = _windows(windows, max(len(watch), 1) if watch else 0)
+        count = sum(bool(LAYER.fullmatch(key.removeprefix(self._name))) for key in self._symbols)
+        runs, layers = _windows(windows, count)
         at = 0
         for n in range(samples):
             seen: list[tuple[bytes, ...]] = []
@@ -147,11 +146,11 @@ def _code(symbol: Symbol) -> int:
     return symbol.address & ~1
 
 
-def _windows(text: str, traced: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, ...]]]:
+def _windows(text: str, count: int) -> tuple[list[tuple[int, int, int]], list[tuple[int, ...]]]:
     """Return each inference's counts and each inference's instructions per layer.
 
-    A traced inference runs twice, whole and by steps; the layers of the first
-    time are the ones inside the counted window.
+    ``count`` layers run inside each counted window; a traced inference runs a
+    second time, layer by layer, outside of it.
     """
     runs: list[tuple[int, int, int]] = []
     layers: list[tuple[int, ...]] = []
@@ -162,7 +161,7 @@ def _windows(text: str, traced: int) -> tuple[list[tuple[int, int, int]], list[t
             pending.append(instructions)
             continue
         runs.append((instructions, loads, stores))
-        layers.append(tuple(pending[-traced:]) if traced else ())
+        layers.append(tuple(pending[-count:]) if count else ())
         pending.clear()
     return runs, layers
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+#: A generated layer's symbol behind the program's name.
+LAYER: Final = re.compile(r"_layer_(\d+)")
 
 #: (offset, bytes) in the arena of each tensor that a layer writes, layer by layer.
 Watch = Sequence[Sequence[tuple[int, int]]]
@@ -15,9 +19,9 @@ class Inference:
     """One sample's outcome.
 
     ``output`` is the generated output struct. ``instructions`` is None where no
-    counter is at hand; ``counts`` holds further exact counts by name. ``layers``
-    has, for each watched layer, the bytes of its tensors; ``layer_instructions``
-    is empty where layers are not counted.
+    counter is at hand; ``counts`` holds further exact counts by name;
+    ``layer_instructions`` is empty without a counter. ``layers`` has, for each
+    watched layer, the bytes of its tensors.
     """
 
     status: int

@@ -181,7 +181,8 @@ class McuNet:
             if one.instructions is not None:
                 self.instructions.append(one.instructions)
             self.peak_stack = max(self.peak_stack, one.stack_bytes)
-            self.layer_instructions.update(enumerate(one.layer_instructions))
+            if one.instructions == max(self.instructions, default=None):
+                self.layer_instructions = dict(enumerate(one.layer_instructions))
             for name, value in one.counts.items():
                 self._most[name] = max(self._most.get(name, 0), value)
         return done
@@ -191,6 +192,7 @@ class McuNet:
         return {
             "instructions_per_inference": max(self.instructions, default=None),
             "instructions_min": min(self.instructions, default=None),
+            "instructions_per_layer": list(self.layer_instructions.values()),
             **self._most,
             "stack_bytes": self.peak_stack,
             "flash_bytes": self.elf.flash_bytes,

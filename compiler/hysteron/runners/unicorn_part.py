@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hysteron.errors import InternalError
-from hysteron.runners.inference import Inference, Watch
+from hysteron.runners.elf import read_symbols
+from hysteron.runners.inference import LAYER, Inference, Watch
 from hysteron.runners.unicorn_runner import EmulatedMcu, Return
 from hysteron.targets import MemoryMap, Target
 
@@ -30,24 +31,27 @@ class UnicornPart:
         self._in, self._out = self._mcu.alloc(sizes[1]), self._mcu.alloc(sizes[2])
         self._events: list[Return] = []
         self._seen: list[tuple[bytes, ...]] = []
+        self._watch: Watch = ()
+        for symbol in read_symbols(elf):
+            if LAYER.fullmatch(symbol.removeprefix(name)):
+                self._mcu.on_return(symbol, self._returned)
         status = self._mcu.call(f"{name}_init", self._ctx, 0)
         if status != 0:
             raise InternalError(f"the generated init returned {status}", where=name)
 
     def infer(self, samples: Sequence[bytes], watch: Watch) -> list[Inference]:
         """Run samples; see ``Runner``."""
-        for index, places in enumerate(watch):
-            self._watch(index, places)
-        return [self._one(sample, bool(watch)) for sample in samples]
+        self._watch = watch
+        return [self._one(sample) for sample in samples]
 
-    def _watch(self, index: int, places: Sequence[tuple[int, int]]) -> None:
-        def returned(event: Return) -> None:
-            self._events.append(event)
+    def _returned(self, event: Return) -> None:
+        index = len(self._events)
+        self._events.append(event)
+        if index < len(self._watch):
+            places = self._watch[index]
             self._seen.append(tuple(self._mcu.read(self._ctx + at, n) for at, n in places))
 
-        self._mcu.on_return(f"{self._name}_layer_{index}", returned)
-
-    def _one(self, sample: bytes, traced: bool) -> Inference:
+    def _one(self, sample: bytes) -> Inference:
         self._events.clear()
         self._seen.clear()
         self._mcu.write(self._in, sample)
@@ -58,6 +62,6 @@ class UnicornPart:
             instructions=self._mcu.instructions,
             stack_bytes=self._mcu.peak_stack,
             counts={},
-            layers=tuple(self._seen) if traced else (),
+            layers=tuple(self._seen),
             layer_instructions=tuple(event.instructions for event in self._events),
         )
