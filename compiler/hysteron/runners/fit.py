@@ -40,6 +40,7 @@ def least_needs(program: Program) -> tuple[Need, Need]:
         ("activations", 8 * view.arena_words),
         ("scratch", 8 * view.scratch_words),
         ("sums of weights", 8 * view.sums_words),
+        ("decoded constants of one layer", 8 * view.ecc.tile_words if view.ecc else 0),
     ]
     total = sum(size for _, size in ram)
     return Need("flash", images, largest(sections)), Need("ram", total, largest(ram))
