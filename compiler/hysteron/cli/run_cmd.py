@@ -30,7 +30,7 @@ from hysteron.cli.common import (
 from hysteron.cli.excess import report_excess, show_excess
 from hysteron.driver.budgets import over_after_run, over_before_link, parse_budgets
 from hysteron.driver.compile import Options, compile_model, kernel_inputs
-from hysteron.driver.devices import open_device, resolve_model
+from hysteron.driver.devices import open_device, read_chip, resolve_model
 from hysteron.errors import InputError
 from hysteron.runners.mcu_net import McuNet
 
@@ -51,6 +51,9 @@ def run(
     ecc: EccOption = None,
     ecc_policy: EccPolicyOption = None,
     sign_zero: SignZeroOption = None,
+    chip: Annotated[
+        Path | None, typer.Option("--chip", metavar="DIR", help="Run what 'hysteron chip' wrote.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Only the first N samples; 0: all.")] = 0,
     max_flash: MaxFlashOption = None,
     max_ram: MaxRamOption = None,
@@ -76,7 +79,8 @@ def run(
     truth = read_labels(labels, count) if not limit else _first(labels, count)
     deployed = kernel_inputs(compiled.program, chunk)
     classes, scores = [], []
-    with open_device(compiled) as device, progress("running", count, as_json) as advance:
+    images = None if chip is None else read_chip(compiled, chip)
+    with open_device(compiled, images) as device, progress("running", count, as_json) as advance:
         step = 512 if compiled.target.is_host else 32
         for start in range(0, count, step):
             part = {name: array[start : start + step] for name, array in deployed.items()}

@@ -14,6 +14,7 @@ from hysteron.driver.compile import CompiledModel, kernel_inputs
 from hysteron.driver.samples import random_samples
 from hysteron.errors import InputError, ToolchainError
 from hysteron.host.bridge import Net
+from hysteron.image.layout import check_images
 from hysteron.ir.types import Array
 from hysteron.runners.mcu_net import McuNet
 
@@ -51,12 +52,18 @@ class HostDevice:
 
 
 @contextmanager
-def open_device(compiled: CompiledModel) -> Iterator[Device]:
-    """Yield the device of the compiled target; raises ToolchainError, CapacityError."""
+def open_device(
+    compiled: CompiledModel, images: Mapping[str, bytes] | None = None
+) -> Iterator[Device]:
+    """Yield the device of the compiled target, with other images when given.
+
+    Raises ToolchainError, CapacityError, and InputError for images of another
+    layout.
+    """
     if compiled.target.is_host:
-        yield HostDevice(Net(compiled.program))
+        yield HostDevice(Net(compiled.program, images))
         return
-    with McuNet(compiled.program, compiled.target) as net:
+    with McuNet(compiled.program, compiled.target, images=images) as net:
         yield net
 
 
@@ -99,6 +106,23 @@ def over_budget(compiled: CompiledModel, budgets: Budgets) -> list[Excess]:
         return over
     with _after_one_inference(compiled) as net:
         return over_after_run(net, budgets)
+
+
+def read_chip(compiled: CompiledModel, folder: Path) -> dict[str, bytes]:
+    """Return the images of a folder that ``hysteron chip`` wrote. Raises InputError."""
+    layout = compiled.program.layout
+    try:
+        images = {
+            region: (folder / f"region{number}.bin").read_bytes()
+            for number, region in enumerate(layout.regions)
+        }
+    except OSError as error:
+        raise InputError(
+            "not a folder that 'hysteron chip' wrote for this model and target",
+            where=str(folder), got=error.strerror or str(error),
+        ) from error  # fmt: skip
+    check_images(layout, images)
+    return images
 
 
 def save_project(compiled: CompiledModel, folder: Path) -> list[str]:

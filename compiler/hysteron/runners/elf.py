@@ -180,6 +180,15 @@ def symbol_bytes(path: Path, symbol: Symbol) -> bytes:
         return bytes(section.data()[at : at + symbol.size])
 
 
+def write_symbol(path: Path, symbol: Symbol, data: bytes) -> None:
+    """Overwrite what a linked file holds at a symbol: a flash with other contents."""
+    assert symbol.section is not None and len(data) <= symbol.size
+    with path.open("r+b") as stream:
+        section = ELFFile(stream).get_section(symbol.section)
+        stream.seek(section["sh_offset"] + symbol.address - section["sh_addr"])
+        stream.write(data)
+
+
 def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap, folder: str) -> None:
     try:
         done = subprocess.run(

@@ -15,10 +15,10 @@ from hysteron.codegen.emit import emit_sources, render
 from hysteron.codegen.views import arena_offsets, model_view
 from hysteron.errors import InternalError
 from hysteron.image.buffers import content_bytes, pack_buffer, unpack_buffer
-from hysteron.image.layout import executed
+from hysteron.image.layout import check_images, executed
 from hysteron.image.program import Program
 from hysteron.ir.types import Array, TensorType
-from hysteron.runners.elf import ElfInfo, build_elf, read_symbols, symbol_bytes
+from hysteron.runners.elf import ElfInfo, build_elf, read_symbols, symbol_bytes, write_symbol
 from hysteron.runners.emulators import choose_emulator
 from hysteron.runners.fit import check_fits
 from hysteron.runners.inference import Inference, Runner
@@ -35,16 +35,26 @@ class McuNet:
 
     Counts are executed instructions of one inference, exact for the compiler
     named in ``elf``; they are not cycles. ``elf`` is the program alone at the
-    part's own addresses, which is what sizes speak of; ``emulator`` picks one kind
+    part's own addresses, which is what sizes speak of; ``images`` replace the
+    built-in ones in its flash (a chip with wrong bits); ``emulator`` picks one kind
     (default: the first that is installed). Raises ToolchainError when the
     compiler or the emulator is missing and CapacityError when the part is too
     small.
     """
 
-    def __init__(self, program: Program, target: Target, emulator: str | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        target: Target,
+        emulator: str | None = None,
+        images: Mapping[str, bytes] | None = None,
+    ) -> None:
         if target.memory is not None:
             check_fits(program, target.memory)
         self.program = program
+        self._images = {} if images is None else dict(images)
+        if images is not None:
+            check_images(program.layout, images)
         self.emulator = choose_emulator(target.isa, emulator)
         self._note = _note(target, self.emulator)
         self._folder = tempfile.TemporaryDirectory(prefix="hysteron-mcu-")
@@ -91,9 +101,13 @@ class McuNet:
         entries = [f"{self.program.name}_{what}" for what in ("run", "init")] + [_CTX, _SIZES]
         folder = Path(self._folder.name)
         memory = target.memory
-        return build_elf(
+        built = build_elf(
             sources, [folder], target.isa, folder / name, entries, memory=memory, boot=boot
         )  # fmt: skip
+        for region, data in self._images.items():
+            symbol = read_symbols(built.path)[f"{self.program.name}_image_{region}"]
+            write_symbol(built.path, symbol, data)
+        return built
 
     def _open(self, target: Target, sources: list[Path]) -> Runner:
         name = self.program.name
