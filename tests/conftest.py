@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from hysteron.errors import ToolchainError
-from hysteron.runners import probe
+from hysteron.runners import choose_emulator, probe
 from hysteron.targets import cpu_features, load_isa
 
 _TESTS = Path(__file__).parent
@@ -59,13 +59,19 @@ def _slow_skip(item: pytest.Item) -> str:
 
 
 def _isa_skip(name: str) -> str:
-    """Return why an instruction set, or ``set:family`` of compiler, cannot be used here."""
+    """Return why an instruction set cannot be used here.
+
+    ``set:family`` asks for one family of compiler, ``set@kind`` for one emulator.
+    """
     isa_name, _, family = name.partition(":")
+    isa_name, _, kind = isa_name.partition("@")
     isa = load_isa(isa_name)
     if missing := set(isa.cpu_features) - cpu_features():
         return f"{name}: this processor lacks {', '.join(sorted(missing))}"
     try:
         probe(isa, family or None)
+        if isa.emulators:
+            choose_emulator(isa, kind or None)
     except ToolchainError as error:
         return f"{name}: {error}"
     return ""

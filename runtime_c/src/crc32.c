@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/crc32.h"
 
+#include "hyst/isa.h"
+
 /* Entry i is the remainder of i * x^28: four bits at a time from 64 bytes of table. */
 static const uint32_t hyst_crc32_nibble[16] = {
     0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u,
@@ -13,7 +15,7 @@ uint32_t hyst_crc32(uint32_t crc, const void *data, size_t bytes)
     const unsigned char *at = (const unsigned char *)data;
     crc = ~crc;
     for (size_t i = 0; i < bytes; i++) {
-        crc ^= at[i];
+        crc ^= hyst_load8(at + i);
         crc = (crc >> 4) ^ hyst_crc32_nibble[crc & 15u];
         crc = (crc >> 4) ^ hyst_crc32_nibble[crc & 15u];
     }

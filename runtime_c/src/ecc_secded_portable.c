@@ -29,7 +29,7 @@ static uint32_t hyst_ecc_parity(uint32_t x)
 /* The data bit that a syndrome of odd weight points to; bits where it points to none. */
 static uint32_t hyst_ecc_locate(uint32_t syndrome, uint32_t bits, uint32_t *status)
 {
-    const uint32_t position = syndrome & ((1u << (hyst_ecc_check_bits(bits) - 1u)) - 1u);
+    const uint32_t position = syndrome & (((uint32_t)1 << (hyst_ecc_check_bits(bits) - 1u)) - 1u);
     uint32_t powers = 0, bit;
     *status = HYST_ECC_CORRECTED;
     if ((position & (position - 1u)) == 0u) {
@@ -55,7 +55,7 @@ uint32_t hyst_ecc_repair(uint32_t *data, const uint32_t *mask, uint32_t syndrome
     }
     bit = hyst_ecc_locate(syndrome, bits, &status);
     if (bit < bits) {
-        const uint32_t flip = 1u << (bit & 31u);
+        const uint32_t flip = (uint32_t)1 << (bit & 31u);
         if ((mask[bit >> 5] & flip) == 0u) {
             return HYST_ECC_DETECTED;
         }

@@ -112,7 +112,7 @@ void hyst_xnor_sliced(const hyst_sliced_input *input, const void *block, const v
         }
     } else {
         add_signed(input->lists, input->set, block, negative, 1u, total);
-        add_signed(input->lists + input->k, input->clear, block, negative, 0u - 1u, total);
+        add_signed(input->lists + input->k, input->clear, block, negative, 0xffffffffu, total);
     }
     for (j = 0; j < 32u; j++) {
         acc[j] = hyst_i32(total[j]);

@@ -87,3 +87,31 @@ def test_a_chip_needs_one_probability(
         main([*command, "--ber", ber])
     assert done.value.code == 2 and "hysteron: " in capsys.readouterr().err
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("cortex-m4", marks=pytest.mark.isa("cortex-m4")),
+        pytest.param("cortex-m55", marks=[pytest.mark.isa("cortex-m55"), pytest.mark.slow]),
+        pytest.param("avr6", marks=[pytest.mark.isa("avr6"), pytest.mark.slow]),
+    ],
+)
+def test_a_corrupted_chip_gives_the_hosts_integers_on_emulated_parts(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", np.asarray(digits_split()[2], dtype=np.uint8)[:3])
+    scores = {}
+    for name in ("host", target):
+        _export(tmp_path / name, capsys, "--ber", "0.05", "-t", name)
+        for chip in (("--chip", tmp_path / name), ()):
+            out = tmp_path / f"{name}{bool(chip)}.npy"
+            argv = ["run", _MODEL, "-t", name, "--input", "uint8", "--inputs", tmp_path / "x.npy"]
+            with pytest.raises(SystemExit) as done:
+                main([str(word) for word in (*argv, *chip, "-o", out)])
+            assert done.value.code == 0
+            capsys.readouterr()
+            scores[name, bool(chip)] = np.load(out)
+    assert np.array_equal(scores["host", True], scores[target, True])
+    assert np.array_equal(scores["host", False], scores[target, False])
+    assert not np.array_equal(scores["host", True], scores["host", False])

@@ -9,6 +9,7 @@ import typer
 
 from hysteron.cli import (
     chip_cmd,
+    compare_cmd,
     compile_cmd,
     demo_cmd,
     emulate_cmd,
@@ -23,6 +24,7 @@ from hysteron.errors import HysteronError, InputError, InternalError
 
 __all__ = [
     "chip_cmd",
+    "compare_cmd",
     "compile_cmd",
     "demo_cmd",
     "emulate_cmd",

@@ -51,9 +51,21 @@ ToleranceOption = Annotated[
     typer.Option("--weight-tolerance", help="Relative spread of |w| snapped to one magnitude."),
 ]
 TargetOption = Annotated[
-    str, typer.Option("-t", "--target", help="host, cortex-m0, cortex-m4, or a part.")
+    str,
+    typer.Option(
+        "-t", "--target", help="See 'hysteron targets': host, an instruction set, a part."
+    ),
 ]
 
+MaxFlashOption = Annotated[
+    str | None, typer.Option("--max-flash", metavar="BYTES", help="Fail above it; K and M work.")
+]
+MaxRamOption = Annotated[
+    str | None, typer.Option("--max-ram", metavar="BYTES", help="Static RAM, without the stack.")
+]
+MaxStackOption = Annotated[
+    str | None, typer.Option("--max-stack", metavar="BYTES", help="Deepest stack seen in a run.")
+]
 MemoryOption = Annotated[
     str | None,
     typer.Option("-m", "--memory", metavar="TECH|PART=TECH,...", help="See 'hysteron memories'."),

@@ -12,6 +12,9 @@ from hysteron.cli.common import (
     EccPolicyOption,
     InputOption,
     JsonOption,
+    MaxFlashOption,
+    MaxRamOption,
+    MaxStackOption,
     SignZeroOption,
     TargetOption,
     ToleranceOption,
@@ -20,9 +23,11 @@ from hysteron.cli.common import (
     emit,
     with_ecc,
 )
+from hysteron.cli.excess import report_excess
 from hysteron.cli.inspect_cmd import describe, ecc_line
+from hysteron.driver.budgets import parse_budgets
 from hysteron.driver.compile import CompiledModel, Options, compile_model
-from hysteron.driver.devices import save_project
+from hysteron.driver.devices import over_budget, save_project
 from hysteron.driver.golden import with_golden
 from hysteron.driver.passes import PassLog
 from hysteron.errors import InputError
@@ -56,6 +61,9 @@ def compile_command(
     dump_after: Annotated[
         str | None, typer.Option("--dump-after", metavar="PASS", help="Print the graph after it.")
     ] = None,
+    max_flash: MaxFlashOption = None,
+    max_ram: MaxRamOption = None,
+    max_stack: MaxStackOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Write a self-contained C99 project for a model."""
@@ -76,6 +84,9 @@ def compile_command(
     _dump(log, dump_after, as_json)
     if check_passes and not _passes_hold(log, compiled, as_json):
         return 1
+    budgets = parse_budgets(max_flash, max_ram, max_stack)
+    if over := over_budget(compiled, budgets):
+        return report_excess("compile", over, as_json)
     compiled = with_golden(compiled, selftest)
     files = save_project(compiled, out)
     fields = {**describe(compiled), "folder": str(out), "files": sorted(files)}

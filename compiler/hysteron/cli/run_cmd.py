@@ -14,6 +14,9 @@ from hysteron.cli.common import (
     EccPolicyOption,
     InputOption,
     JsonOption,
+    MaxFlashOption,
+    MaxRamOption,
+    MaxStackOption,
     SignZeroOption,
     TargetOption,
     app,
@@ -24,9 +27,12 @@ from hysteron.cli.common import (
     read_samples,
     with_ecc,
 )
+from hysteron.cli.excess import report_excess, show_excess
+from hysteron.driver.budgets import over_after_run, over_before_link, parse_budgets
 from hysteron.driver.compile import Options, compile_model, kernel_inputs
-from hysteron.driver.devices import open_device, resolve_model
+from hysteron.driver.devices import open_device, read_chip, resolve_model
 from hysteron.errors import InputError
+from hysteron.runners.mcu_net import McuNet
 
 #: The contract's counts; null on the host, where nothing is counted.
 _COUNTS = dict.fromkeys(
@@ -45,7 +51,13 @@ def run(
     ecc: EccOption = None,
     ecc_policy: EccPolicyOption = None,
     sign_zero: SignZeroOption = None,
+    chip: Annotated[
+        Path | None, typer.Option("--chip", metavar="DIR", help="Run what 'hysteron chip' wrote.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Only the first N samples; 0: all.")] = 0,
+    max_flash: MaxFlashOption = None,
+    max_ram: MaxRamOption = None,
+    max_stack: MaxStackOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Run the compiled model on this machine or an emulated part, and count."""
@@ -56,7 +68,10 @@ def run(
         sign_zero=sign_zero or stored.get("sign_zero"),
         weight_tolerance=float(stored.get("weight_tolerance", 0.0)),
     )
+    budgets = parse_budgets(max_flash, max_ram, max_stack)
     compiled = compile_model(path, with_ecc(options, ecc, ecc_policy, stored))
+    if over := over_before_link(compiled, budgets):
+        return report_excess("run", over, as_json)
     chunk = read_samples(compiled, samples)
     if limit:
         chunk = {name: array[:limit] for name, array in chunk.items()}
@@ -64,8 +79,9 @@ def run(
     truth = read_labels(labels, count) if not limit else _first(labels, count)
     deployed = kernel_inputs(compiled.program, chunk)
     classes, scores = [], []
-    with open_device(compiled) as device, progress("running", count, as_json) as advance:
-        step = 16 if device.counts() else 512
+    images = None if chip is None else read_chip(compiled, chip)
+    with open_device(compiled, images) as device, progress("running", count, as_json) as advance:
+        step = 512 if compiled.target.is_host else 32
         for start in range(0, count, step):
             part = {name: array[start : start + step] for name, array in deployed.items()}
             result = device.run(part)
@@ -73,22 +89,26 @@ def run(
             scores.append(result["scores"])
             advance(result["class"].shape[0])
         fields: dict[str, Any] = {"samples": count, "target": target, **_COUNTS, **device.counts()}
+        over = over_after_run(device, budgets) if isinstance(device, McuNet) else []
     winner = np.concatenate(classes)
     fields["correct"] = None if truth is None else int((winner == truth).sum())
     if out is not None:
         _save(out, np.concatenate(scores))
         fields["out"] = str(out)
+    if over:
+        fields["over_budget"] = [one.as_dict() for one in over]
     if as_json:
         emit("run", fields)
     else:
         table = Table("what", "value", show_header=False)
         for key, value in fields.items():
-            if value is not None:
+            if value is not None and key != "over_budget":
                 table.add_row(
                     key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
                 )
         console(False).print(table)
-    return 0
+    show_excess(over)
+    return 1 if over else 0
 
 
 def _first(labels: Path | None, count: int) -> np.ndarray | None:

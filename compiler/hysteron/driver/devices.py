@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hysteron.codegen.emit import GENERATOR, emit_project, write_project
-from hysteron.driver.compile import CompiledModel
+from hysteron.driver.budgets import Budgets, Excess, over_after_run, over_before_link
+from hysteron.driver.compile import CompiledModel, kernel_inputs
+from hysteron.driver.samples import random_samples
 from hysteron.errors import InputError, ToolchainError
 from hysteron.host.bridge import Net
+from hysteron.image.layout import check_images
 from hysteron.ir.types import Array
 from hysteron.runners.mcu_net import McuNet
 
@@ -49,30 +52,31 @@ class HostDevice:
 
 
 @contextmanager
-def open_device(compiled: CompiledModel) -> Iterator[Device]:
-    """Yield the device of the compiled target; raises ToolchainError, CapacityError."""
+def open_device(
+    compiled: CompiledModel, images: Mapping[str, bytes] | None = None
+) -> Iterator[Device]:
+    """Yield the device of the compiled target, with other images when given.
+
+    Raises ToolchainError, CapacityError, and InputError for images of another
+    layout.
+    """
     if compiled.target.is_host:
-        yield HostDevice(Net(compiled.program))
+        yield HostDevice(Net(compiled.program, images))
         return
-    with McuNet(compiled.program, compiled.target) as net:
+    with McuNet(compiled.program, compiled.target, images=images) as net:
         yield net
 
 
 def measured_sizes(compiled: CompiledModel) -> dict[str, int]:
     """Return FLASH_BYTES, RAM_BYTES and STACK_BYTES of a linked file, where one can be made.
 
-    The stack is the deepest seen over one all-zero inference. Host targets and
+    The stack is the deepest seen over one inference of random values. Host targets and
     machines without a cross compiler give {}.
     """
     if compiled.target.is_host:
         return {}
-    from hysteron.driver.compile import kernel_inputs
-    from hysteron.driver.samples import random_samples
-
     try:
-        with McuNet(compiled.program, compiled.target) as net:
-            samples = random_samples(compiled.model.graph, 1, 0)
-            net.run(kernel_inputs(compiled.program, samples))
+        with _after_one_inference(compiled) as net:
             counts = net.counts()
     except ToolchainError:
         return {}
@@ -81,6 +85,44 @@ def measured_sizes(compiled: CompiledModel) -> dict[str, int]:
         "RAM_BYTES": int(counts["ram_bytes"]),
         "STACK_BYTES": int(counts["stack_bytes"]),
     }
+
+
+@contextmanager
+def _after_one_inference(compiled: CompiledModel) -> Iterator[McuNet]:
+    with McuNet(compiled.program, compiled.target) as net:
+        net.run(kernel_inputs(compiled.program, random_samples(compiled.model.graph, 1, 0)))
+        yield net
+
+
+def over_budget(compiled: CompiledModel, budgets: Budgets) -> list[Excess]:
+    """Return what breaks the budgets: at once where it is certain, else after linking and a run.
+
+    Raises InputError for host targets and ToolchainError where nothing can be
+    linked: a budget that cannot be checked does not pass.
+    """
+    if not budgets:
+        return []
+    if over := over_before_link(compiled, budgets):
+        return over
+    with _after_one_inference(compiled) as net:
+        return over_after_run(net, budgets)
+
+
+def read_chip(compiled: CompiledModel, folder: Path) -> dict[str, bytes]:
+    """Return the images of a folder that ``hysteron chip`` wrote. Raises InputError."""
+    layout = compiled.program.layout
+    try:
+        images = {
+            region: (folder / f"region{number}.bin").read_bytes()
+            for number, region in enumerate(layout.regions)
+        }
+    except OSError as error:
+        raise InputError(
+            "not a folder that 'hysteron chip' wrote for this model and target",
+            where=str(folder), got=error.strerror or str(error),
+        ) from error  # fmt: skip
+    check_images(layout, images)
+    return images
 
 
 def save_project(compiled: CompiledModel, folder: Path) -> list[str]:

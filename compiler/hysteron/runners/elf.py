@@ -1,8 +1,8 @@
-"""Links generated C into a freestanding ELF file: own linker script, no start-up code, no libc.
+"""Links generated C into a freestanding ELF file: own linker script, no libc.
 
-The emulator plays the debugger's part: it loads the segments, sets the stack
-pointer and calls functions by symbol. So nothing runs before or around them,
-and a count of instructions is the function's own.
+Without start-up code the emulator plays the debugger's part: it loads the
+segments, sets the stack pointer and calls functions by symbol. With it the file
+is an image that boots by itself.
 """
 
 from __future__ import annotations
@@ -10,31 +10,19 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from hysteron._assets import asset_dir
 from hysteron.errors import CapacityError, ToolchainError
+from hysteron.runners.link import linker_script
 from hysteron.runners.toolchain import Toolchain, probe
-from hysteron.targets import Isa, MemoryMap
-
-_SCRIPT = """\
-MEMORY {{
-  FLASH (rx) : ORIGIN = {flash_base:#x}, LENGTH = {flash_bytes:#x}
-  RAM (rwx) : ORIGIN = {ram_base:#x}, LENGTH = {ram_bytes:#x}
-}}
-SECTIONS {{
-  .text : {{ *(.text .text.*) }} > FLASH
-  .rodata : {{ *(.rodata .rodata.*) }} > FLASH
-  .data : {{ *(.data .data.*) }} > RAM AT> FLASH
-  .bss (NOLOAD) : {{ *(.bss .bss.* COMMON) }} > RAM
-  /DISCARD/ : {{ *(.ARM.exidx .ARM.exidx.* .ARM.extab .ARM.extab.* .comment .note.*) }}
-}}
-"""
+from hysteron.targets import Emulator, Isa, MemoryMap
 
 _LINK_S = 300.0
 
@@ -44,8 +32,10 @@ class ElfInfo:
     """A linked file and what it costs.
 
     ``flash_bytes``: code, constants and the initial values of data;
-    ``ram_bytes``: data and bss, without the stack. ``compiler`` is a name, not
-    a path, so that reports are the same on every machine.
+    ``ram_bytes``: data and bss, without the stack. ``flash_parts`` and
+    ``ram_parts`` say which functions and objects they are, ``stack_frames`` what
+    each function puts on the stack (GCC says, others do not). ``compiler`` is a
+    name, not a path, so that reports are the same on every machine.
     """
 
     path: Path
@@ -54,6 +44,9 @@ class ElfInfo:
     compiler: str
     version: str
     flags: tuple[str, ...]
+    flash_parts: Mapping[str, int]
+    ram_parts: Mapping[str, int]
+    stack_frames: Mapping[str, int]
 
 
 def build_elf(
@@ -66,50 +59,141 @@ def build_elf(
     memory: MemoryMap | None = None,
     family: str | None = None,
     defines: Sequence[str] = (),
+    boot: Emulator | None = None,
 ) -> ElfInfo:
     """Compile and link ``c_files`` into ``out``; keep ``entry_symbols`` and what they reach.
 
     ``memory`` is a part's map (default: the instruction set's own), ``family``
     forces a compiler family, ``defines`` are ``NAME`` or ``NAME=VALUE``.
+    With ``boot`` the image starts by itself in that emulator, on its own map.
     Raises CapacityError when a memory overflows, ToolchainError with the
     compiler's first errors otherwise.
     """
     tools = probe(isa, family)
-    if memory is None:
-        if isa.emulator is None:
-            raise ToolchainError(f"{isa.name} has no emulator", fix="use the host runner")
-        memory = isa.emulator.memory
+    memory = _memory_of(isa, memory, boot)
     extra = asset_dir("runtime_c") / "freestanding"
     flags = (*tools.flags, *(f"-D{define}" for define in defines))
+    own = ("mem.c", *(("boot.c", f"boot_{boot.arch}.c".replace("-", "_")) if boot else ()))
+    entry = "hyst_reset" if boot else entry_symbols[0]
     with tempfile.TemporaryDirectory(prefix="hysteron-") as scratch:
         script = Path(scratch) / "link.ld"
-        script.write_text(_SCRIPT.format_map(_fields(memory)), encoding="ascii")
+        vectors = boot.vectors_base if boot else None
+        avr = isa.emulator is not None and isa.emulator.arch == "avr"
+        text = linker_script(memory, vectors, avr=avr)
+        script.write_text(text, encoding="ascii")
         command = [
             *tools.command,
             *flags,
-            *(f"-I{folder}" for folder in include_dirs),
+            *(("-fstack-usage",) if tools.family == "gcc" else ()),
+            *(f"-I{folder.resolve()}" for folder in include_dirs),
             *("-isystem", str(extra)),
-            *(str(path) for path in (*c_files, extra / "mem.c")),
+            *(str(path.resolve()) for path in (*c_files, *(extra / name for name in own))),
             *tools.link_flags,
             *(f"-Wl,-u,{name}" for name in entry_symbols),
-            *(f"-Wl,--entry={name}" for name in entry_symbols[:1]),
+            f"-Wl,--entry={entry}",
             f"-Wl,-T,{script}",
-            *("-o", str(out)),
+            *("-o", str(out.resolve())),
             *tools.libraries,
         ]
-        _run(command, isa, tools, memory)
+        _run(command, isa, tools, memory, scratch)
+        # Beside the output since GCC 11, in the working folder before.
+        frames = _stack_frames([*Path(scratch).glob("*.su"), *out.parent.glob(f"{out.name}-*.su")])
     flash, ram = _sizes(out)
+    flash_parts, ram_parts = _parts(out)
     name = "ziglang cc" if tools.family == "zig" else tools.command[0]
-    return ElfInfo(out, flash, ram, name, tools.version, flags)
+    return ElfInfo(
+        out, flash, ram, name, tools.version, flags, flash_parts, ram_parts, frames
+    )  # fmt: skip
 
 
-def _fields(memory: MemoryMap) -> dict[str, int]:
-    return {name: getattr(memory, name) for name in memory.__struct_fields__}
+def _stack_frames(files: Sequence[Path]) -> dict[str, int]:
+    """Return function -> bytes from GCC's files, and remove them."""
+    frames: dict[str, int] = {}
+    for path in files:
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            place, nbytes, _ = line.split("\t")
+            name = place.rpartition(":")[2]
+            frames[name] = max(frames.get(name, 0), int(nbytes))
+        path.unlink()
+    return frames
 
 
-def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap) -> None:
+def _parts(path: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the functions and objects that make up flash and RAM, by name."""
+    flash: dict[str, int] = {}
+    ram: dict[str, int] = {}
+    with path.open("rb") as stream:
+        writable = [
+            bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE)
+            for section in ELFFile(stream).iter_sections()
+        ]
+    for symbol in read_symbols(path).values():
+        if symbol.section is not None and symbol.size > 0:
+            parts = ram if writable[symbol.section] else flash
+            parts[symbol.name] = symbol.size
+    return flash, ram
+
+
+def _memory_of(isa: Isa, memory: MemoryMap | None, boot: Emulator | None) -> MemoryMap:
+    if boot is not None:
+        return boot.memory
+    if memory is not None:
+        return memory
+    if isa.emulator is None:
+        raise ToolchainError(f"{isa.name} has no emulator", fix="use the host runner")
+    return isa.emulator.memory
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A symbol of a linked file; ``section`` is its index, None for an absolute one."""
+
+    name: str
+    address: int
+    size: int
+    is_code: bool
+    section: int | None
+
+
+def read_symbols(path: Path) -> dict[str, Symbol]:
+    """Return the defined symbols of a linked file by name, compiler-made marks left out."""
+    found: dict[str, Symbol] = {}
+    with path.open("rb") as stream:
+        for table in ELFFile(stream).iter_sections("SHT_SYMTAB"):
+            assert isinstance(table, SymbolTableSection)
+            for one in table.iter_symbols():
+                place = one["st_shndx"]
+                if not one.name or one.name[0] == "$" or place == "SHN_UNDEF":
+                    continue
+                code = one["st_info"]["type"] == "STT_FUNC"
+                section = place if isinstance(place, int) else None
+                found[one.name] = Symbol(one.name, one["st_value"], one["st_size"], code, section)
+    return found
+
+
+def symbol_bytes(path: Path, symbol: Symbol) -> bytes:
+    """Return what a linked file holds at a symbol with contents."""
+    assert symbol.section is not None
+    with path.open("rb") as stream:
+        section = ELFFile(stream).get_section(symbol.section)
+        at = symbol.address - section["sh_addr"]
+        return bytes(section.data()[at : at + symbol.size])
+
+
+def write_symbol(path: Path, symbol: Symbol, data: bytes) -> None:
+    """Overwrite what a linked file holds at a symbol: a flash with other contents."""
+    assert symbol.section is not None and len(data) <= symbol.size
+    with path.open("r+b") as stream:
+        section = ELFFile(stream).get_section(symbol.section)
+        stream.seek(section["sh_offset"] + symbol.address - section["sh_addr"])
+        stream.write(data)
+
+
+def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap, folder: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LINK_S)
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=_LINK_S
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ToolchainError("cannot run the compiler", where=isa.name, got=str(error)) from error
     if done.returncode == 0:
@@ -123,6 +207,14 @@ def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap) -> N
             got=f"{have + int(full[2]):,} bytes",
             wanted=f"at most {have:,}",
             fix="choose a larger part or a smaller model",
+        )
+    # The linker script says the first; GCC for AVR the second, of one array beyond 32,767 bytes.
+    if re.search(r"images do not fit|size of array .* is too large", done.stderr):
+        raise CapacityError(
+            "images do not fit into the part of flash that loads reach",
+            where=isa.name,
+            wanted="at most 32,768 bytes of images and vectors",
+            fix="choose a part with one address space or a smaller model",
         )
     errors = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
     raise ToolchainError(

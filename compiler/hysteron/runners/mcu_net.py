@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,17 @@ from hysteron.codegen.emit import emit_sources, render
 from hysteron.codegen.views import arena_offsets, model_view
 from hysteron.errors import InternalError
 from hysteron.image.buffers import content_bytes, pack_buffer, unpack_buffer
-from hysteron.image.layout import executed
+from hysteron.image.layout import check_images, executed
 from hysteron.image.program import Program
 from hysteron.ir.types import Array, TensorType
-from hysteron.runners.elf import ElfInfo, build_elf
-from hysteron.runners.unicorn_runner import EmulatedMcu, Return
-from hysteron.targets import Target
+from hysteron.runners.elf import ElfInfo, build_elf, read_symbols, symbol_bytes, write_symbol
+from hysteron.runners.emulators import choose_emulator
+from hysteron.runners.fit import check_fits
+from hysteron.runners.inference import Inference, Runner
+from hysteron.runners.qemu_part import QemuPart
+from hysteron.runners.simavr_part import SimavrPart
+from hysteron.runners.unicorn_part import UnicornPart
+from hysteron.targets import Emulator, Target
 
 _CTX, _SIZES = "hyst_mcu_ctx", "hyst_mcu_sizes"
 
@@ -28,23 +34,42 @@ class McuNet:
     """The generated C of ``program`` on the emulated part ``target``.
 
     Counts are executed instructions of one inference, exact for the compiler
-    named in ``elf``; they are not cycles. Raises ToolchainError when the
-    compiler or unicorn is missing and CapacityError when the part is too small.
+    named in ``elf``; they are not cycles. ``elf`` is the program alone at the
+    part's own addresses, which is what sizes speak of; ``images`` replace the
+    built-in ones in its flash (a chip with wrong bits); ``emulator`` picks one kind
+    (default: the first that is installed). Raises ToolchainError when the
+    compiler or the emulator is missing and CapacityError when the part is too
+    small.
     """
 
-    def __init__(self, program: Program, target: Target) -> None:
+    def __init__(
+        self,
+        program: Program,
+        target: Target,
+        emulator: str | None = None,
+        images: Mapping[str, bytes] | None = None,
+    ) -> None:
+        if target.memory is not None:
+            check_fits(program, target.memory)
         self.program = program
+        self._images = {} if images is None else dict(images)
+        if images is not None:
+            check_images(program.layout, images)
+        self.emulator = choose_emulator(target.isa, emulator)
+        self._note = _note(target, self.emulator)
         self._folder = tempfile.TemporaryDirectory(prefix="hysteron-mcu-")
-        self.elf = self._build(target)
-        self._mcu = EmulatedMcu(self.elf.path, target.isa, memory=target.memory)
-        self._ctx, _ = self._mcu.symbol(_CTX)
-        self._sizes = self._read_sizes()
-        self._in = self._mcu.alloc(self._sizes[1])
-        self._out = self._mcu.alloc(self._sizes[2])
+        try:
+            sources = self._write_sources()
+            self.elf = self._link(target, sources, "net.elf")
+            self._sizes = self._read_sizes()
+            self._part = self._open(target, sources)
+        except BaseException:
+            self._folder.cleanup()
+            raise
         self.instructions: list[int] = []
         self.layer_instructions: dict[int, int] = {}
         self.peak_stack = 0
-        self._check(self._mcu.call(f"{program.name}_init", self._ctx, 0), "init")
+        self._most: dict[str, int] = {}
 
     def __enter__(self) -> McuNet:
         return self
@@ -57,40 +82,63 @@ class McuNet:
     ) -> None:
         self._folder.cleanup()
 
-    def _build(self, target: Target) -> ElfInfo:
-        folder = Path(self._folder.name)
+    def _write_sources(self) -> list[Path]:
         files = dict(emit_sources(self.program))
-        files["mcu.c"] = render("mcu.c.j2", self.program, {"m": model_view(self.program)})
+        view = {"m": model_view(self.program)}
+        files["mcu.c"] = render("mcu.c.j2", self.program, view)
         sources = []
         for path, content in files.items():
-            place = folder / path
+            place = Path(self._folder.name) / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
             if path.endswith(".c"):
                 sources.append(place)
-        entries = (f"{self.program.name}_run", f"{self.program.name}_init", _CTX, _SIZES)
-        return build_elf(
-            sources, [folder], target.isa, folder / "net.elf", entries, memory=target.memory
-        )
+        return sources
+
+    def _link(
+        self, target: Target, sources: Sequence[Path], name: str, boot: Emulator | None = None
+    ) -> ElfInfo:
+        entries = [f"{self.program.name}_{what}" for what in ("run", "init")] + [_CTX, _SIZES]
+        folder = Path(self._folder.name)
+        memory = target.memory
+        built = build_elf(
+            sources, [folder], target.isa, folder / name, entries, memory=memory, boot=boot
+        )  # fmt: skip
+        for region, data in self._images.items():
+            symbol = read_symbols(built.path)[f"{self.program.name}_image_{region}"]
+            write_symbol(built.path, symbol, data)
+        return built
+
+    def _open(self, target: Target, sources: list[Path]) -> Runner:
+        name = self.program.name
+        if self.emulator.kind == "unicorn":
+            return UnicornPart(self.elf.path, target, name, self._sizes)
+        firmware = Path(self._folder.name) / "firmware.c"
+        firmware.write_bytes(render("firmware.c.j2", self.program, {"m": model_view(self.program)}))
+        image = self._link(target, [*sources, firmware], "image.elf", self.emulator)
+        if self.emulator.kind == "qemu":
+            return QemuPart(image.path, self.emulator, name, self._sizes)
+        cpu = target.mcu.emulator_cpu if target.mcu else ""
+        return SimavrPart(image.path, self.emulator, name, self._sizes, cpu=cpu)
 
     def _read_sizes(self) -> tuple[int, ...]:
-        address, _ = self._mcu.symbol(_SIZES)
-        output = self.program.output
-        count = 3 + len(self.program.final.inputs)
-        count += (output.scores is not None) + (output.winner is not None)
-        return struct.unpack(f"<{count}I", self._mcu.read(address, 4 * count))
+        """Return what mcu.c says of its structs, then the arena's length."""
+        path = self.elf.path
+        data = symbol_bytes(path, read_symbols(path)[_SIZES])
+        arena = 8 * model_view(self.program).arena_words
+        return (*struct.unpack(f"<{len(data) // 4}I", data), arena)
 
     def _types(self, tensors: tuple[str, ...]) -> list[TensorType]:
         return [self.program.final.types[name] for name in tensors]
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return {"scores": (n, classes), "class": (n,)} of a batch of q arrays."""
-        scores, classes = [], []
-        for sample in self._samples(inputs):
-            self._infer(sample)
-            out = np.frombuffer(self._mcu.read(self._out, self._sizes[2]), dtype=np.uint8)
-            scores.append(self._output(out, 0, self.program.output.scores))
-            classes.append(self._output(out, 1, self.program.output.winner))
+        return self._answers(self._infer(inputs, ()))
+
+    def _answers(self, done: Sequence[Inference]) -> dict[str, Array]:
+        outputs = [np.frombuffer(one.output, dtype=np.uint8) for one in done]
+        scores = [self._output(out, 0, self.program.output.scores) for out in outputs]
+        classes = [self._output(out, 1, self.program.output.winner) for out in outputs]
         return {"scores": np.concatenate(scores), "class": np.concatenate(classes).reshape(-1)}
 
     def _output(self, out: Array, position: int, tensor: str | None) -> Array:
@@ -103,34 +151,24 @@ class McuNet:
 
     def trace(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return every tensor of every layer, read when its function returned."""
+        graph = self.program.final
         offsets = arena_offsets(self.program)
-        found: dict[str, list[Array]] = {}
-        aliases = [n for n in self.program.final.nodes if getattr(n.op, "ALIAS", False)]
-
-        def watch(index: int, outputs: tuple[str, ...]) -> None:
-            def returned(event: Return) -> None:
-                self.layer_instructions[index] = event.instructions
-                for tensor in outputs:
-                    found.setdefault(tensor, []).append(self._tensor(tensor, offsets[tensor]))
-
-            self._mcu.on_return(f"{self.program.name}_layer_{index}", returned)
-
-        for index, node in enumerate(executed(self.program.final, self.program.plan.steps)):
-            watch(index, node.outputs)
-        self.run(inputs)
+        layers = [node.outputs for node in executed(graph, self.program.plan.steps)]
+        watch = [[(offsets[t], content_bytes(graph.types[t])) for t in outs] for outs in layers]
+        found: dict[str, list[Array]] = {tensor: [] for outs in layers for tensor in outs}
+        for one in self._infer(inputs, watch):
+            for outs, tensors in zip(layers, one.layers, strict=True):
+                for tensor, data in zip(outs, tensors, strict=True):
+                    row = np.frombuffer(data, dtype=np.uint8)[None, :]
+                    found[tensor].append(unpack_buffer(row, graph.types[tensor]))
         traced = {name: np.concatenate(parts) for name, parts in found.items()}
-        for node in aliases:
+        for node in (n for n in graph.nodes if getattr(n.op, "ALIAS", False)):
             source = traced.get(node.inputs[0], inputs.get(node.inputs[0]))
             if source is None:
                 raise InternalError("a reshape of an unknown tensor", where=node.inputs[0])
-            shape = self.program.final.types[node.outputs[0]].shape
+            shape = graph.types[node.outputs[0]].shape
             traced[node.outputs[0]] = np.asarray(source).reshape(-1, *shape)
         return traced
-
-    def _tensor(self, tensor: str, offset: int) -> Array:
-        kind = self.program.final.types[tensor]
-        data = self._mcu.read(self._ctx + offset, content_bytes(kind))
-        return unpack_buffer(np.frombuffer(data, dtype=np.uint8)[None, :], kind)
 
     def _samples(self, inputs: Mapping[str, Array]) -> list[bytes]:
         graph = self.program.final
@@ -145,24 +183,45 @@ class McuNet:
             rows.append(bytes(image))
         return rows
 
-    def _infer(self, sample: bytes) -> None:
-        self._mcu.write(self._in, sample)
-        status = self._mcu.call(f"{self.program.name}_run", self._ctx, self._in, self._out)
-        self._check(status, "run")
-        self.instructions.append(self._mcu.instructions)
-        self.peak_stack = max(self.peak_stack, self._mcu.peak_stack)
+    def _infer(
+        self, inputs: Mapping[str, Array], watch: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[Inference]:
+        done = self._part.infer(self._samples(inputs), watch)
+        for one in done:
+            if one.status != 0:
+                raise InternalError(
+                    f"the generated run returned {one.status}", where=self.program.name
+                )
+            if one.instructions is not None:
+                self.instructions.append(one.instructions)
+            self.peak_stack = max(self.peak_stack, one.stack_bytes)
+            if one.instructions == max(self.instructions, default=None):
+                self.layer_instructions = dict(enumerate(one.layer_instructions))
+            for name, value in one.counts.items():
+                self._most[name] = max(self._most.get(name, 0), value)
+        return done
 
-    def _check(self, status: int, what: str) -> None:
-        if status != 0:
-            raise InternalError(f"the generated {what} returned {status}", where=self.program.name)
-
-    def counts(self) -> dict[str, int | str]:
-        """Return instructions per inference (largest seen), stack, flash, RAM and compiler."""
+    def counts(self) -> dict[str, Any]:
+        """Return instructions per inference (the most), stack, flash, RAM and what made them."""
         return {
-            "instructions_per_inference": max(self.instructions, default=0),
-            "instructions_min": min(self.instructions, default=0),
+            "instructions_per_inference": max(self.instructions, default=None),
+            "instructions_min": min(self.instructions, default=None),
+            "instructions_per_layer": list(self.layer_instructions.values()),
+            **self._most,
             "stack_bytes": self.peak_stack,
             "flash_bytes": self.elf.flash_bytes,
             "ram_bytes": self.elf.ram_bytes,
             "compiler": self.elf.version,
+            "flags": " ".join(self.elf.flags),
+            "emulator": self._part.version,
+            **({"note": self._note} if self._note else {}),
         }
+
+
+def _note(target: Target, emulator: Emulator) -> str:
+    """Return what a reader of the counts must know."""
+    notes = [emulator.note]
+    if target.mcu is not None and emulator.kind == "qemu":
+        board = " ".join(emulator.command[1:])
+        notes.append(f"sized at the part's own addresses, executed at those of {board}")
+    return "; ".join(note for note in notes if note)

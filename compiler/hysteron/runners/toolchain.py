@@ -73,5 +73,14 @@ def _try(compiler: Compiler) -> Toolchain | None:
         version=f"zig {first}" if compiler.family == "zig" else first,
         flags=compiler.flags,
         link_flags=compiler.link_flags,
-        libraries=compiler.libraries,
+        libraries=(*compiler.libraries, *_libgcc(path, compiler)),
     )
+
+
+def _libgcc(path: str, compiler: Compiler) -> tuple[str, ...]:
+    """Return the support library of ``libgcc_flags``: GCC picks by the spelling of -march."""
+    if not compiler.libgcc_flags:
+        return ()
+    asked = [path, *compiler.libgcc_flags, "-print-libgcc-file-name"]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)
+    return (done.stdout.strip(),)

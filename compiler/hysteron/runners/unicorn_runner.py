@@ -1,4 +1,4 @@
-"""Runs functions of an unchanged ELF file on an emulated Cortex-M, and counts.
+"""Runs functions of an unchanged ELF file on an emulated processor, and counts.
 
 Counts are executed instructions, exact and repeatable, taken from every
 translated block (an instruction in an IT block counts whether or not its
@@ -7,36 +7,25 @@ condition held). They are not cycles.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
 
 from hysteron.errors import CapacityError, InternalError, ToolchainError
-from hysteron.targets import Isa, MemoryMap
-
-# An optional extra, and only half typed: EmulatedMcu says so when it is missing.
-_HAVE_UNICORN: Final = importlib.util.find_spec("unicorn") is not None
-uc: Any = importlib.import_module("unicorn") if _HAVE_UNICORN else None
-arm: Any = importlib.import_module("unicorn.arm_const") if _HAVE_UNICORN else None
+from hysteron.runners.elf import read_symbols
+from hysteron.runners.machines import Machine, machine, new_core, uc
+from hysteron.targets import Emulator, Isa, MemoryMap
 
 _PAGE: Final = 0x1000
-# Two pages of their own, outside the code, SRAM and peripheral ranges of Armv7-M.
+# Two pages of their own, outside the code, SRAM and peripheral ranges of every part.
 _STOP: Final = 0x9000_0000
 _PAINT: Final = 0xA5
 _MAX_STACK: Final = 64 * 1024
-_CPU_MODELS: Final = {
-    "cortex-m0": "UC_CPU_ARM_CORTEX_M0",
-    "cortex-m3": "UC_CPU_ARM_CORTEX_M3",
-    "cortex-m4": "UC_CPU_ARM_CORTEX_M4",
-    "cortex-m7": "UC_CPU_ARM_CORTEX_M7",
-    "cortex-m33": "UC_CPU_ARM_CORTEX_M33",
-}
+# What the RISC-V calling convention asks for; the AAPCS asks for 8.
+_STACK_ALIGN: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +65,12 @@ class EmulatedMcu:
         strict_alignment: bool = False,
     ) -> None:
         self._isa = isa
-        self._memory = _memory_of(isa, memory)
-        self._uc = _new_core(isa)
+        self._emulator = _emulator_of(isa)
+        self._memory = memory or self._emulator.memory
+        self._uc = new_core(self._emulator, isa.name)
+        self._machine: Machine = machine(self._emulator)
+        self.version = f"unicorn {uc.__version__}, {self._emulator.cpu}"
+        """The emulator and the processor it models: counts are keyed by it."""
         self.instructions = 0
         """Instructions of the last call."""
         self.peak_stack = 0
@@ -87,7 +80,7 @@ class EmulatedMcu:
         self._lengths: dict[tuple[int, int], int] = {}
         self._watched: dict[int, tuple[str, Callable[[Return], None]]] = {}
         self._frames: list[_Frame] = []
-        self._symbols: dict[str, tuple[int, int]] = {}
+        self._symbols = read_symbols(elf_path)
         self._map()
         self._heap = self._load(elf_path)
         self._uc.hook_add(uc.UC_HOOK_BLOCK, self._on_block)
@@ -105,32 +98,24 @@ class EmulatedMcu:
             self._uc.mem_map(base, -(-size // _PAGE) * _PAGE, rights)
 
     def _load(self, path: Path) -> int:
-        """Write the segments, keep the symbols; return the first free RAM address."""
+        """Write the segments; return the first free RAM address."""
         end = self._memory.ram_base
         with path.open("rb") as stream:
             elf = ELFFile(stream)
             for segment in elf.iter_segments("PT_LOAD"):
                 self._uc.mem_write(segment["p_vaddr"], segment.data())
-                if segment["p_vaddr"] >= self._memory.ram_base:
+                if 0 <= segment["p_vaddr"] - self._memory.ram_base < self._memory.ram_bytes:
                     end = max(end, segment["p_vaddr"] + segment["p_memsz"])
-            for section in elf.iter_sections():
-                if isinstance(section, SymbolTableSection):
-                    for symbol in section.iter_symbols():
-                        place = (symbol["st_value"], symbol["st_size"])
-                        if symbol.name and symbol["st_shndx"] != "SHN_UNDEF":
-                            self._symbols[symbol.name] = place
         return end
 
     def symbol(self, name: str) -> tuple[int, int]:
-        """Return (address, bytes) of a symbol, Thumb bit cleared. Raises ToolchainError."""
+        """Return (address, bytes) of a symbol, mode bit cleared. Raises ToolchainError."""
         try:
-            address, size = self._symbols[name]
+            found = self._symbols[name]
         except KeyError:
             raise ToolchainError(f"no symbol '{name}' in the linked file") from None
-        return address & ~1 if self._in_flash(address) else address, size
-
-    def _in_flash(self, address: int) -> bool:
-        return 0 <= address - self._memory.flash_base < self._memory.flash_bytes
+        bit = self._machine.code_bit if found.is_code else 0
+        return found.address & ~bit, found.size
 
     def alloc(self, size: int, align: int = 8) -> int:
         """Reserve RAM behind the program's own data. Raises CapacityError."""
@@ -165,25 +150,27 @@ class EmulatedMcu:
         self._watched[self.symbol(symbol)[0]] = (symbol, callback)
 
     def call(self, symbol: str, *args: int, max_instructions: int = 2_000_000_000) -> int:
-        """Call a function by the AAPCS and return R0 as a signed 32-bit integer.
+        """Call a function by the C calling convention; return its signed 32-bit result.
 
         Sets ``instructions`` and ``peak_stack``. Raises ToolchainError for a
         fault or after ``max_instructions``, CapacityError when the stack meets
         the data.
         """
         entry, _ = self.symbol(symbol)
-        top = (self._memory.ram_base + self._memory.ram_bytes) & ~7
+        m = self._machine
+        in_registers = len(m.arguments)
+        top = (self._memory.ram_base + self._memory.ram_bytes) & -_STACK_ALIGN
         floor = max(-(-self._heap // 8) * 8, top - _MAX_STACK)
-        sp = (top - 4 * max(0, len(args) - 4)) & ~7
+        sp = (top - 4 * max(0, len(args) - in_registers)) & -_STACK_ALIGN
         if sp <= floor:
             raise CapacityError("no RAM is left for a stack", where=f"{self._isa.name}: {symbol}")
         self._uc.mem_write(floor, bytes([_PAINT]) * (sp - floor))
-        for index, value in enumerate(args[4:]):
+        for index, value in enumerate(args[in_registers:]):
             self._uc.mem_write(sp + 4 * index, (value & 0xFFFFFFFF).to_bytes(4, "little"))
-        for register, value in zip(_argument_registers(), args[:4], strict=False):
+        for register, value in zip(m.arguments, args[:in_registers], strict=False):
             self._uc.reg_write(register, value & 0xFFFFFFFF)
-        self._uc.reg_write(arm.UC_ARM_REG_SP, sp)
-        self._uc.reg_write(arm.UC_ARM_REG_LR, _STOP | 1)
+        self._uc.reg_write(m.sp, sp)
+        self._uc.reg_write(m.link, _STOP | m.code_bit)
         self.instructions, self._budget, self._stopped = 0, max_instructions, ""
         self._frames.clear()
         self._emulate(entry, symbol)
@@ -196,26 +183,27 @@ class EmulatedMcu:
                 got=f"{used:,} bytes or more",
                 wanted=f"less than {sp - floor:,}",
             )
-        result = int(self._uc.reg_read(arm.UC_ARM_REG_R0))
+        result = int(self._uc.reg_read(self._machine.arguments[0]))
         return result - (1 << 32) if result >> 31 else result
 
     def _emulate(self, entry: int, symbol: str) -> None:
         where = f"emulated {self._isa.name}: {symbol}"
         try:
-            self._uc.emu_start(entry | 1, _STOP)
+            self._uc.emu_start(entry | self._machine.code_bit, _STOP)
         except uc.UcError as error:
-            at = self._nearest(self._uc.reg_read(arm.UC_ARM_REG_PC))
+            at = self._nearest(self._uc.reg_read(self._machine.pc))
             raise ToolchainError(f"the program faulted at {at}: {error}", where=where) from error
-        pc = int(self._uc.reg_read(arm.UC_ARM_REG_PC))
+        pc = int(self._uc.reg_read(self._machine.pc))
         if self._stopped:
             raise ToolchainError(f"{self._stopped}, at {self._nearest(pc)}", where=where)
-        if pc & ~1 != _STOP:
+        if pc & ~self._machine.code_bit != _STOP:
             raise InternalError(f"emulation ended at {pc:#x}", where=where)
         # The stop address is never a block of its own: fire what returned straight to it.
         self._pop(_STOP)
 
     def _nearest(self, address: int) -> str:
-        starts = [(a & ~1, name) for name, (a, _) in self._symbols.items() if name[0] != "$"]
+        bit = self._machine.code_bit
+        starts = [(one.address & ~bit, one.name) for one in self._symbols.values()]
         base, name = max((one for one in starts if one[0] <= address), default=(0, "?"))
         return f"{name}+{address - base:#x}"
 
@@ -228,7 +216,7 @@ class EmulatedMcu:
             return
         key = (address, size)
         if key not in self._lengths:
-            self._lengths[key] = _thumb_instructions(bytes(core.mem_read(address, size)))
+            self._lengths[key] = self._machine.instructions_in(bytes(core.mem_read(address, size)))
         self.instructions += self._lengths[key]
         if self.instructions > self._budget:
             self._stopped = f"more than {self._budget:,} instructions: stopped as hanging"
@@ -236,9 +224,9 @@ class EmulatedMcu:
 
     def _push(self, symbol: str) -> None:
         read = self._uc.reg_read
-        a, b, c, d = (int(read(register)) for register in _argument_registers())
-        back = int(read(arm.UC_ARM_REG_LR)) & ~1
-        sp = int(read(arm.UC_ARM_REG_SP))
+        a, b, c, d = (int(read(register)) for register in self._machine.arguments[:4])
+        back = int(read(self._machine.link)) & ~self._machine.code_bit
+        sp = int(read(self._machine.sp))
         # A loop to the function's first instruction is not another call.
         if self._frames and (self._frames[-1].symbol, self._frames[-1].sp) == (symbol, sp):
             return
@@ -246,10 +234,10 @@ class EmulatedMcu:
 
     def _pop(self, address: int) -> None:
         """Report every watched call that returned here, innermost first (tail calls share it)."""
-        sp = int(self._uc.reg_read(arm.UC_ARM_REG_SP))
+        sp = int(self._uc.reg_read(self._machine.sp))
         while self._frames and self._frames[-1].back == address and self._frames[-1].sp <= sp:
             frame = self._frames.pop()
-            result = int(self._uc.reg_read(arm.UC_ARM_REG_R0))
+            result = int(self._uc.reg_read(self._machine.arguments[0]))
             own = self.instructions - frame.started
             callback = self._watched[self.symbol(frame.symbol)[0]][1]
             callback(Return(frame.symbol, frame.args, result, own))
@@ -262,39 +250,11 @@ class EmulatedMcu:
             core.emu_stop()
 
 
-def _memory_of(isa: Isa, memory: MemoryMap | None) -> MemoryMap:
-    if isa.emulator is None:
-        raise ToolchainError(f"{isa.name} has no emulator", fix="use the host runner")
-    return memory or isa.emulator.memory
-
-
-def _new_core(isa: Isa) -> Any:
-    if not _HAVE_UNICORN:
-        raise ToolchainError("unicorn is not installed", fix="pip install 'hysteron[mcu]'")
-    cpu = isa.emulator.cpu if isa.emulator else ""
-    if cpu not in _CPU_MODELS:
-        raise ToolchainError(
-            "unicorn has no such processor model",
-            where=isa.name,
-            got=f"'{cpu}'",
-            wanted=f"one of: {', '.join(_CPU_MODELS)}",
-        )
-    core = uc.Uc(uc.UC_ARCH_ARM, uc.UC_MODE_THUMB | uc.UC_MODE_MCLASS)
-    core.ctl_set_cpu_model(getattr(arm, _CPU_MODELS[cpu]))
-    return core
-
-
-def _argument_registers() -> tuple[int, int, int, int]:
-    return (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM_REG_R3)
-
-
-def _thumb_instructions(code: bytes) -> int:
-    """Count instructions: 32 bits when the first halfword starts with 0b11101 or more (A5.1)."""
-    count = at = 0
-    while at < len(code):
-        at += 4 if code[at + 1] >> 3 >= 0b11101 else 2
-        count += 1
-    return count
+def _emulator_of(isa: Isa) -> Emulator:
+    found = next((one for one in isa.emulators if one.kind == "unicorn"), None)
+    if found is None:
+        raise ToolchainError(f"{isa.name} does not run on unicorn")
+    return found
 
 
 def _painted(stack: bytes) -> int:

@@ -82,8 +82,13 @@ def load_isa(name: str) -> Isa:
 
 @functools.cache
 def load_mcu(name: str) -> Mcu:
-    """Return a part by file name. Raises TargetError, also without a code or a data region."""
+    """Return a part by file name.
+
+    Raises TargetError, also for an unknown instruction set or without a code or
+    a data region.
+    """
     mcu = load_file(_path("mcu", name), Mcu)
+    load_isa(mcu.isa)
     for use in ("code", "data"):
         if not any(region.use == use for region in mcu.regions):
             raise TargetError(f"no region with use = '{use}'", where=f"{name}.toml")

@@ -10,11 +10,15 @@ Status = Literal["stated", "derived", "third-party", "assumption"]
 
 
 class Sourced(Struct, frozen=True, forbid_unknown_fields=True):
-    """A number with where it comes from and how far to trust it."""
+    """A number with where it comes from and how far to trust it.
+
+    ``conflict`` says what another source says instead.
+    """
 
     value: int
     status: Status
     source: str
+    conflict: str = ""
 
 
 class MemoryMap(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +34,8 @@ class Compiler(Struct, frozen=True, forbid_unknown_fields=True):
     """One way to compile for an instruction set.
 
     ``{python}`` in ``command`` is the running interpreter. ``libraries`` go
-    last on the link line. ``install`` is the sentence a user needs.
+    last on the link line, and GCC's support library for ``libgcc_flags`` where
+    its own choice would be another. ``install`` is the sentence a user needs.
     """
 
     family: Literal["gcc", "zig"]
@@ -39,21 +44,33 @@ class Compiler(Struct, frozen=True, forbid_unknown_fields=True):
     link_flags: tuple[str, ...]
     install: str
     libraries: tuple[str, ...] = ()
+    libgcc_flags: tuple[str, ...] = ()
 
 
 class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
-    """The emulator of an instruction set, its processor model and default memory map."""
+    """One emulator of an instruction set, its processor model and default memory map.
 
-    kind: Literal["unicorn"]
+    ``arch`` is a calling convention that the runners know, ``cpu`` the model as
+    the emulator spells it, ``command`` starts an emulator that is a program.
+    ``vectors_base`` is where the processor looks for its first instruction, if
+    not at the start of flash. ``note`` is what a report must add.
+    """
+
+    kind: Literal["unicorn", "qemu", "simavr"]
+    arch: Literal["arm-m", "riscv32", "avr"]
     cpu: str
     memory: MemoryMap
+    install: str
+    command: tuple[str, ...] = ()
+    vectors_base: int | None = None
+    note: str = ""
 
 
 class Isa(Struct, frozen=True, forbid_unknown_fields=True):
-    """An instruction set: compilers in order of preference, kernels, emulator.
+    """An instruction set: compilers and emulators in order of preference, kernels.
 
     ``kernel_suffixes`` are tried in order for ``op_<name>_<suffix>.c``; native
-    sets (``emulator`` None) run on this machine and may need ``cpu_features``.
+    sets (no ``emulators``) run on this machine and may need ``cpu_features``.
     """
 
     schema: Literal[1]
@@ -64,21 +81,38 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
     weight_layout: Literal["rows", "sliced"]
     compilers: tuple[Compiler, ...]
     cpu_features: tuple[str, ...] = ()
-    emulator: Emulator | None = None
+    emulators: tuple[Emulator, ...] = ()
+
+    @property
+    def emulator(self) -> Emulator | None:
+        """The preferred emulator; None for native sets."""
+        return self.emulators[0] if self.emulators else None
 
 
 class Region(Struct, frozen=True, forbid_unknown_fields=True):
-    """One memory of a part. ``code`` holds code and constants, ``data`` variables and stack."""
+    """One memory of a part. ``code`` holds code and constants, ``data`` variables and stack.
+
+    What nobody publishes stays None and is shown as not found.
+    """
 
     name: str
     use: Literal["code", "data", "extra"]
-    technology: str
+    technology: Literal["flash", "external-flash", "eeprom", "sram", "mram", "rram"]
     base: Sourced
     size_bytes: Sourced
+    write_unit_bytes: Sourced | None = None
+    erase_unit_bytes: Sourced | None = None
+    ecc_check_bits_per_16_bytes: Sourced | None = None
+    endurance_cycles: Sourced | None = None
+    retention_years: Sourced | None = None
+    read_wait_states: Sourced | None = None
 
 
 class Mcu(Struct, frozen=True, forbid_unknown_fields=True):
-    """A real part: its instruction set, clock and memories, each number sourced."""
+    """A real part: its instruction set, clock and memories, each number sourced.
+
+    ``emulator_cpu`` is the part's own model, where its emulator has one.
+    """
 
     schema: Literal[1]
     name: str
@@ -86,6 +120,18 @@ class Mcu(Struct, frozen=True, forbid_unknown_fields=True):
     isa: str
     clock_hz: Sourced
     regions: tuple[Region, ...]
+    active_current_ua: Sourced | None = None
+    emulator_cpu: str = ""
+    notes: tuple[str, ...] = ()
+
+    def numbers(self) -> tuple[tuple[str, Sourced], ...]:
+        """Return every sourced number with its key, regions in order."""
+        found = [("clock_hz", self.clock_hz), ("active_current_ua", self.active_current_ua)]
+        for region in self.regions:
+            for name in region.__struct_fields__:
+                if name not in ("name", "use", "technology"):
+                    found.append((f"{region.name}.{name}", getattr(region, name)))
+        return tuple((name, number) for name, number in found if number is not None)
 
     def region(self, use: str) -> Region:
         """Return the first region of a use; raises StopIteration when there is none."""

@@ -15,7 +15,7 @@ static inline uint32_t hyst_get_bit(const void *base, uint32_t at)
 
 static inline void hyst_set_bit(void *base, uint32_t at)
 {
-    hyst_store32(base, at >> 5, hyst_load32(base, at >> 5) | (1u << (at & 31u)));
+    hyst_store32(base, at >> 5, hyst_load32(base, at >> 5) | ((uint32_t)1 << (at & 31u)));
 }
 
 /* n bits from position at, 1 <= n <= HYST_WORD_BITS. */

@@ -23,7 +23,7 @@ HYST_ECC_INLINE uint32_t hyst_ecc_take(const void *check, uint32_t at, uint32_t 
     if (shift + n > 32u) {
         value |= hyst_load32(check, (at >> 5) + 1u) << (32u - shift);
     }
-    return value & ((1u << n) - 1u);
+    return value & (((uint32_t)1 << n) - 1u);
 }
 
 /* Decodes one code word of a chunk. Returns its check bits as they should be. */
@@ -66,7 +66,7 @@ HYST_ECC_INLINE void hyst_ecc_nibbles(hyst_ecc_chunk *c, uint32_t policy, const 
             read = hyst_ecc_take(check, at + c->check_bits, 4);
             read = hyst_ecc_word(c, policy, 4, &data, &none, mask, 0, read);
             c->check |= read << c->check_bits;
-            c->data[0] = (c->data[0] & ~(15u << shift)) | (data << shift);
+            c->data[0] = (c->data[0] & ~((uint32_t)15 << shift)) | (data << shift);
             c->check_bits += 4u;
         }
     }
@@ -136,7 +136,7 @@ static inline void hyst_ecc_append(hyst_ecc_stream *to, const hyst_ecc_section *
 {
     while (n > 0u) {
         const uint32_t room = 8u - to->fill, step = n < room ? n : room;
-        to->bits |= (value & ((1u << step) - 1u)) << to->fill;
+        to->bits |= (value & (((uint32_t)1 << step) - 1u)) << to->fill;
         to->fill += step;
         value >>= step; /* step is at most 8 */
         n -= step;

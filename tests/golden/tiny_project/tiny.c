@@ -80,7 +80,7 @@ TINY_LAYER static void tiny_layer_2(tiny_ctx *ctx) /* i32[1] */
 hyst_status tiny_init(tiny_ctx *ctx, const tiny_images *images)
 {
     static const uint32_t *const built_in[TINY_REGIONS] = {
-        tiny_image_main,
+        HYST_BUILT_IN(tiny_image_main),
     };
     if (ctx == NULL) {
         return HYST_ERR_NULL;

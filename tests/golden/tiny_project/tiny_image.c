@@ -6,7 +6,7 @@
 
 /* Define HYST_SECTION_<REGION>, e.g. __attribute__((section(".rram"))), to place a region. */
 #ifndef HYST_SECTION_MAIN
-#define HYST_SECTION_MAIN
+#define HYST_SECTION_MAIN HYST_IMAGE_SECTION
 #endif
 
 HYST_SECTION_MAIN TINY_ALIGNED const uint32_t tiny_image_main[96] = {
@@ -48,7 +48,7 @@ hyst_status tiny_check_image(const tiny_images *images)
     const uint32_t *region[TINY_REGIONS];
     region[0] = images != NULL ? images->region[0] : NULL;
     if (region[0] == NULL) {
-        region[0] = tiny_image_main;
+        region[0] = HYST_BUILT_IN(tiny_image_main);
     }
     return hyst_image_check(&tiny_layout, region);
 }

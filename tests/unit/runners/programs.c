@@ -11,7 +11,8 @@ static uint32_t zeroed[16];
 int32_t popcount_words(const uint32_t *words, int32_t n);
 int32_t popcount_table(void);
 int32_t count_calls(void);
-int32_t sum_of_six(int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f);
+int32_t sum_of_ten(int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f, int32_t g, int32_t h, int32_t i,
+                   int32_t j);
 int32_t hang(int32_t n);
 int32_t layer_double(int32_t x);
 int32_t layer_next(int32_t x);
@@ -20,8 +21,9 @@ int32_t tail_called(int32_t x);
 int32_t deep_stack(int32_t n);
 int32_t read_at(uint32_t address);
 int32_t write_at(uint32_t address);
-int32_t half_of_product(float *a, float b);
+int32_t half_of_product(float *a, const float *b);
 int32_t copies(uint8_t *dst, const uint8_t *src, int32_t n);
+int32_t wide_quotient(uint32_t high, uint32_t low, uint32_t by);
 void nops_0(void);
 void nops_100(void);
 
@@ -49,9 +51,10 @@ int32_t count_calls(void)
     return (int32_t)(calls++ + zeroed[3]);
 }
 
-int32_t sum_of_six(int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f)
+int32_t sum_of_ten(int32_t a, int32_t b, int32_t c, int32_t d, int32_t e, int32_t f, int32_t g, int32_t h, int32_t i,
+                   int32_t j)
 {
-    return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f;
+    return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f + 7 * g + 8 * h + 9 * i + 10 * j;
 }
 
 int32_t hang(int32_t n)
@@ -107,9 +110,9 @@ int32_t write_at(uint32_t address)
     return 0;
 }
 
-int32_t half_of_product(float *a, float b)
+int32_t half_of_product(float *a, const float *b)
 {
-    *a = *a * b / 2.0f;
+    *a = *a * *b / 2.0f;
     return *a > 1.0f;
 }
 
@@ -119,6 +122,11 @@ int32_t copies(uint8_t *dst, const uint8_t *src, int32_t n)
     memcpy(dst, src, (size_t)n);
     memmove(dst + 1, dst, (size_t)n - 1u);
     return memcmp(dst + 1, src, (size_t)n - 1u);
+}
+
+int32_t wide_quotient(uint32_t high, uint32_t low, uint32_t by)
+{
+    return (int32_t)((((uint64_t)high << 32) | low) / by);
 }
 
 void nops_0(void)

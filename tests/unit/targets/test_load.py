@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,41 @@ def test_every_target_loads_and_knows_where_it_runs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", known("mcu"))
-def test_every_part_has_memories_inside_32_bits_and_sources(name: str) -> None:
+def test_every_number_of_every_part_is_plausible_and_names_its_source(name: str) -> None:
     mcu = load_mcu(name)
-    for region in mcu.regions:
-        assert 0 < region.size_bytes.value
-        assert region.base.value + region.size_bytes.value <= 1 << 32
-        assert region.base.source and region.size_bytes.source
-    assert mcu.clock_hz.source
+    for key, number in mcu.numbers():
+        assert len(number.source) > 10, key
+        assert number.value > 0 or key.endswith((".base", ".read_wait_states")), key
+        # A guess says so in words, and only a guess does.
+        assert (number.status == "assumption") == number.source.startswith("assumption: "), key
+    assert 1_000_000 <= mcu.clock_hz.value <= 2_000_000_000
+
+
+@pytest.mark.parametrize("name", known("mcu"))
+def test_no_part_has_overlapping_memories_of_one_address_space(name: str) -> None:
+    # On AVR, code and data are two address spaces.
+    spans = sorted(
+        (region.base.value, region.base.value + region.size_bytes.value)
+        for region in load_mcu(name).regions
+        if region.use != "code" or not load_mcu(name).isa.startswith("avr")
+    )
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+    assert spans[-1][1] <= 1 << 32
+
+
+@pytest.mark.parametrize(
+    ("name", "technology"),
+    [
+        ("nrf54l15", "rram"),
+        ("apollo510", "mram"),
+        ("alif-e7", "mram"),
+        ("ra8p1", "mram"),
+        ("nrf51822", "flash"),
+        ("rp2040", "external-flash"),
+    ],
+)
+def test_code_lives_in_the_part_s_own_memory_technology(name: str, technology: str) -> None:
+    assert load_mcu(name).region("code").technology == technology
 
 
 def test_a_part_brings_its_own_memory_map() -> None:

@@ -1,0 +1,113 @@
+"""Budgets and parts that are too small: refused early, with who used the memory up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hysteron._assets import asset_dir
+from hysteron.cli import main
+from hysteron.driver.budgets import parse_bytes
+from hysteron.errors import InputError
+
+MLP = asset_dir("models") / "digits_mlp" / "digits_mlp.onnx"
+IMAGE_BYTES = 11_648
+
+pytestmark = pytest.mark.isa("cortex-m0")
+
+
+def _run(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, dict[str, Any], str]:
+    with pytest.raises(SystemExit) as done:
+        main([*(str(word) for word in argv), "--json"])
+    seen = capsys.readouterr()
+    return int(done.value.code or 0), json.loads(seen.out), seen.err
+
+
+def _compile(
+    capsys: pytest.CaptureFixture[str], out: Path, *options: str
+) -> tuple[int, dict[str, Any], str]:
+    where = ("-t", "cortex-m0", "--input", "uint8", "-o", out)
+    return _run(capsys, "compile", MLP, *where, *options)
+
+
+def test_images_above_the_flash_budget_fail_before_any_compiler_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hysteron.runners.mcu_net.build_elf", None)
+    code, record, err = _compile(capsys, tmp_path / "net", "--max-flash", "8K")
+    (over,) = record["over_budget"]
+    assert code == 1 and not (tmp_path / "net").exists()
+    assert (over["memory"], over["bytes"], over["budget"]) == ("flash", IMAGE_BYTES, 8192)
+    assert over["before_link"] and over["largest"][0]["name"].startswith("section layer_1_weights")
+    assert "flash over budget: 11,648 bytes before its code is linked, budget 8,192" in err
+
+
+def test_linked_code_above_the_flash_budget_names_functions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    budget = IMAGE_BYTES + 100
+    code, record, _ = _compile(capsys, tmp_path / "net", "--max-flash", str(budget))
+    (over,) = record["over_budget"]
+    names = [part["name"] for part in over["largest"]]
+    assert code == 1 and not over["before_link"] and over["bytes"] > budget
+    assert "digits_mlp_image_main" in names
+    assert any(name.startswith("hyst_") for name in names)
+    assert not (tmp_path / "net").exists()
+
+
+def test_stack_and_ram_budgets_are_told_together_and_kept_budgets_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((1, 64), np.uint8))
+    where = ("-t", "cortex-m0", "--input", "uint8", "--inputs", tmp_path / "x.npy")
+    code, record, _ = _run(capsys, "run", MLP, *where)
+    stack, ram = record["stack_bytes"], record["ram_bytes"]
+    assert code == 0 and "over_budget" not in record
+    exact = ("--max-stack", stack, "--max-ram", ram, "--max-flash", record["flash_bytes"])
+    assert _run(capsys, "run", MLP, *where, *exact)[0] == 0
+    tight = ("--max-stack", stack - 1, "--max-ram", ram - 1)
+    code, record, err = _run(capsys, "run", MLP, *where, *tight)
+    assert code == 1 and err.count("over budget") == 2
+    by_memory = {one["memory"]: one for one in record["over_budget"]}
+    assert by_memory["ram"]["largest"][0] == {"name": "hyst_mcu_ctx", "bytes": ram}
+    assert by_memory["stack"]["bytes"] == stack
+    assert record["samples"] == 1
+
+
+@pytest.mark.isa("cortex-m0:gcc")
+def test_gcc_names_the_largest_stack_frames(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, record, _ = _compile(capsys, tmp_path / "net", "--max-stack", "100")
+    (over,) = record["over_budget"]
+    assert code == 1
+    assert over["largest"][0]["name"].startswith("frame of hyst_")
+    assert over["largest"][0]["bytes"] > 100
+
+
+def test_a_part_too_small_is_refused_before_the_link_with_its_largest_users(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hysteron.runners.mcu_net.build_elf", None)
+    np.save(tmp_path / "x.npy", np.zeros((1, 64), np.uint8))
+    where = ("-t", "atmega328p", "--input", "uint8", "--inputs", tmp_path / "x.npy")
+    code, record, err = _run(capsys, "run", MLP, *where)
+    assert code == 2 and record["error"]["kind"] == "capacity"
+    assert "does not fit into the ram" in err and "at most 2,048" in err and "scratch" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("0", 0), ("700", 700), ("32K", 32768), (" 2m ", 2 << 20)]
+)
+def test_bytes_are_plain_or_in_units_of_1024(text: str, wanted: int) -> None:
+    assert parse_bytes(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5K", "12 KB", "K"])
+def test_anything_else_is_no_number_of_bytes(text: str) -> None:
+    with pytest.raises(InputError, match=r"not a number of bytes.*32768 or 32K"):
+        parse_bytes(text)
