@@ -3,15 +3,23 @@
 Without a popcount instruction the set-bit list over 32-output groups needs half
 the instructions of any popcount formulation, so such ISAs ask for ``sliced``.
 A layer whose outputs fill their last group of 32 badly stays in ``rows``: the
-group is stored and computed whole. A tile of several pixels reads each row of
-weights once per tile; it costs scratch RAM, so small targets keep single pixels.
+group is stored and computed whole. In ``rows`` a tile of several pixels reads each
+row of weights once per tile; it costs scratch RAM, so small targets keep single
+pixels. In ``sliced`` the pixels of a tile share a list of set bits: the widest
+tile is taken whose scratch stays small.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from hysteron.ir.graph import Graph, Node
+from hysteron.ops.kernel.xnor_conv import XnorConv
+
+#: Scratch that a list shared by several pixels may take: a quarter of the RAM of the smallest
+#: parts (16 KB). Assumption: beyond it, longer lists save little (docs/kernels.md).
+LIST_SCRATCH_BYTES: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,8 @@ class ChooseLayouts:
 
     def _chosen(self, graph: Graph, node: Node) -> Node:
         layout = self.layout if _fills_groups(graph, node) else "rows"
-        # Sliced weights are walked pixel by pixel: a wider tile would only cost RAM.
-        wanted = {"layout": layout, "tile": self.tile if layout == "rows" else 1}
+        tile = self.tile if layout == "rows" else _shared_tile(graph, node)
+        wanted = {"layout": layout, "tile": tile}
         fields = {
             key: value for key, value in wanted.items() if getattr(node.op, key, value) != value
         }
@@ -46,3 +54,17 @@ def _fills_groups(graph: Graph, node: Node) -> bool:
         return False
     outputs = graph.types[node.inputs[1]].shape[0] // int(getattr(node.op, "groups", 1))
     return 4 * outputs >= 3 * (-(-outputs // 32) * 32)
+
+
+def _shared_tile(graph: Graph, node: Node) -> int:
+    """Return the most pixels of a row, at most 32, that share a list within the scratch bound."""
+    if not isinstance(node.op, XnorConv):
+        return 1
+    types = [graph.types[name] for name in node.inputs]
+    width = graph.types[node.outputs[0]].shape[1]
+    for pieces in range(-(-width // 32), width):
+        tile = -(-width // pieces)
+        op = replace(node.op, layout="sliced", tile=tile)
+        if op.scratch_bytes(*types) <= LIST_SCRATCH_BYTES:
+            return tile
+    return 1

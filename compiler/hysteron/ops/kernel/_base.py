@@ -14,7 +14,7 @@ for those its node does not have. Types and arrays are given in the same order:
 activations first, then constants.
 
 ``sums`` (ops with ``SUMS``) points to ``sums_bytes`` bytes of RAM that
-``hyst_sliced_sums(w, k, n, groups, ternary, sums)`` of hyst/xnor_sliced.h filled
+``hyst_sliced_sums(w, t or NULL, <sums_params>, sums)`` of hyst/sliced_steps.h filled
 after the image was loaded; it is an optimisation: NULL gives the same result, slower.
 
 Constant encodings (``const_encodings``): ``rows`` and ``sliced`` are weight
@@ -88,6 +88,10 @@ class KernelOp(Op):
     def sums_bytes(self, *types: TensorType) -> int:
         """Return the RAM for ``hyst_sliced_sums``, 0 when it is not used."""
         return 0
+
+    def sums_params(self, *types: TensorType) -> Params:
+        """Return (name, value) of the integer arguments of ``hyst_sliced_sums`` in C order."""
+        raise NotImplementedError
 
     def activation_count(self, *types: TensorType) -> int:
         """Return how many of the inputs are activations (they come first)."""

@@ -31,6 +31,15 @@ from hysteron.ops.kernel._conv import (
     conv_taps,
     infer_conv,
 )
+from hysteron.ops.kernel._sliced import (
+    LIST_SPAN,
+    blocks_of,
+    counter_planes,
+    list_scratch,
+    shared_list_scratch,
+    sums_bytes,
+    sums_params,
+)
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
 LANES = 8  # HYST_TILE_LANES of xnor_tile.h
@@ -42,7 +51,8 @@ class XnorConv(KernelOp):
 
     Inputs: x b1/t2 (H,W,C), w b1/t2 (O,KH,KW,C/groups) [, t i16/i32 (P,F,O), inv b1 (P,O)].
     ``pad_value`` 0 leaves the taps outside the map out of the sum. ``tile`` is how many
-    pixels are gathered at once: 1 needs least RAM, 8 is fastest on hosts with caches.
+    pixels are gathered at once: 1 needs least RAM, 8 is fastest on hosts with caches; with
+    layout ``sliced`` it is how many share a list, best a whole row.
     """
 
     name: ClassVar[str] = "xnor_conv"
@@ -54,6 +64,8 @@ class XnorConv(KernelOp):
         "xnor_rows",
         "xnor_tile",
         "xnor_sliced",
+        "xnor_sliced_conv",
+        "sliced_steps",
         "steps",
         "ge_bits",
     )
@@ -108,16 +120,39 @@ class XnorConv(KernelOp):
         )
 
     def scratch_bytes(self, *types: TensorType) -> int:
-        """Return the bytes of ``tile`` patches and, for sliced weights, the index lists.
+        """Return the bytes of ``tile`` patches or, for sliced weights, of the index lists.
 
         From LANES pixels on, whole groups of LANES and one patch to gather into.
         """
+        x, w = types[:2]
+        if self.layout == "sliced":
+            return self._sliced_scratch(x, w)
         patches = self.tile if self.tile < LANES else -(-self.tile // LANES) * LANES + 1
-        return bit_scratch(conv_taps(types[1]), self.layout, patches)
+        return bit_scratch(conv_taps(w), patches)
+
+    def _sliced_scratch(self, x: TensorType, w: TensorType) -> int:
+        outputs, kernel_h, kernel_w, depth = w.shape
+        columns = self.tile_columns(x, w)
+        words = ((kernel_h - 1) * kernel_w + columns) * depth
+        if x.dtype == w.dtype == "b1" and self.dilation_w == 1 and words <= LIST_SPAN:
+            blocks = blocks_of(outputs, self.groups) // self.groups
+            planes = counter_planes(conv_taps(w))
+            return shared_list_scratch(columns, depth, kernel_h, blocks, planes)
+        return list_scratch(x, w, conv_taps(w), 1)
+
+    def tile_columns(self, x: TensorType, w: TensorType) -> int:
+        """Return the input columns under ``tile`` neighbouring pixels; with pads of 0 real ones."""
+        _, out_w, _ = infer_conv(self, self, x, w, BITS)
+        columns = (min(self.tile, out_w) - 1) * self.stride_w + w.shape[2]
+        return min(columns, x.shape[1]) if self.pad_value == 0 else columns
 
     def sums_bytes(self, *types: TensorType) -> int:
-        """Return 4 bytes per output for sliced weights and binary inputs."""
-        return 4 * types[1].shape[0] if self.layout == "sliced" and types[0].dtype == "b1" else 0
+        """Return the bytes of the threshold tables or sums of sliced weights, binary inputs."""
+        return sums_bytes(self, types, self.groups)
+
+    def sums_params(self, *types: TensorType) -> Params:
+        """Return the integer arguments of hyst_sliced_sums."""
+        return sums_params(self, types, self.groups)
 
     def const_encodings(self, *types: TensorType) -> tuple[str, ...]:
         """Return the weight layout, then plain thresholds and inversion bits."""

@@ -27,6 +27,7 @@ from hysteron.ops.kernel._base import (
     exact_matmul,
 )
 from hysteron.ops.kernel._conv import bit_scratch
+from hysteron.ops.kernel._sliced import list_scratch, sums_bytes, sums_params
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
 
@@ -44,6 +45,7 @@ class XnorDense(KernelOp):
         "op_xnor_dense",
         "xnor_rows",
         "xnor_sliced",
+        "sliced_steps",
         "steps",
         "ge_bits",
     )
@@ -88,12 +90,19 @@ class XnorDense(KernelOp):
         )
 
     def scratch_bytes(self, *types: TensorType) -> int:
-        """Return the bytes of the mask and, for sliced weights, the index lists."""
-        return bit_scratch(types[0].shape[0], self.layout, 1)
+        """Return the bytes of the mask or, for sliced weights, of the index lists."""
+        x, w = types[:2]
+        if self.layout == "sliced":
+            return list_scratch(x, w, x.shape[0], 0)
+        return bit_scratch(x.shape[0], 1)
 
     def sums_bytes(self, *types: TensorType) -> int:
-        """Return 4 bytes per row for sliced weights and binary inputs."""
-        return 4 * types[1].shape[0] if self.layout == "sliced" and types[0].dtype == "b1" else 0
+        """Return the bytes of the threshold tables or sums of sliced weights, binary inputs."""
+        return sums_bytes(self, types, 1)
+
+    def sums_params(self, *types: TensorType) -> Params:
+        """Return the integer arguments of hyst_sliced_sums."""
+        return sums_params(self, types, 1)
 
     def const_encodings(self, *types: TensorType) -> tuple[str, ...]:
         """Return the weight layout, then plain thresholds and inversion bits."""
@@ -113,6 +122,12 @@ class XnorDense(KernelOp):
                     shapes = (TensorType(x, (k,)), TensorType(w, (n, k)))
                     steps = step_types(out, flips, n, ("i16", "i32")[number % 2])
                     yield cls(out=out, flips=flips, layout=layout), shapes + steps
+        for x, w, n in (("b1", "b1", 40), ("b1", "t2", 3), ("t2", "b1", 2)):
+            # entries of a list reach 16384 words, so this one has two parts
+            steps = step_types("b1", 1, n, "i32")
+            yield cls(out="b1", layout="sliced"), (
+                TensorType(x, (16421,)), TensorType(w, (n, 16421)), *steps,
+            )  # fmt: skip
         for x, w in (("b1", "b1"), ("t2", "t2")):
             # long rows: byte counters of vector code must be emptied in time
             yield cls(), (TensorType(x, (16129,)), TensorType(w, (5, 16129)))
