@@ -55,7 +55,7 @@ void hyst_int_sliced(const void *x, int32_t type, int32_t total, uint32_t k, con
     for (b = 0; b <= last; b++) {
         /* the top bit of a signed type weighs negative */
         const int32_t top = b == last && type != HYST_U8;
-        const uint32_t weight = top ? 0u - (1u << b) : 1u << b;
+        const uint32_t weight = top ? 0u - ((uint32_t)1 << b) : (uint32_t)1 << b;
         list_plane((const unsigned char *)x, bytes, k, b, &list);
         for (i = 0; i < blocks; i++) {
             const uint32_t skip = i * k * 4u;

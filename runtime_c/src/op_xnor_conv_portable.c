@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/op_xnor_conv.h"
 
-#include "hyst/patch.h"
-#include "hyst/steps.h"
+#include "hyst/sliced_ct.h"
 #include "hyst/xnor_rows.h"
 #include "hyst/xnor_sliced_conv.h"
 #include "hyst/xnor_tile.h"
@@ -162,6 +161,10 @@ static void all_sliced(const layer *l, const void *sums)
     bits.w = l->w;
     bits.sums = sums;
     bits.sink = &l->sink;
+    if (l->p->layout == HYST_SLICED_CT) {
+        hyst_sliced_ct_conv(&l->g, &bits, l->x, l->scratch);
+        return;
+    }
     if (l->p->x_type == HYST_B1 && l->p->w_type == HYST_B1
         && hyst_sliced_conv_fits(&l->g, (uint32_t)l->p->tile)) {
         hyst_xnor_sliced_conv(&l->g, &bits, l->x, (uint32_t)l->p->tile, l->scratch);
@@ -202,7 +205,7 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
     l.sink.out[0] = out;
     l.sink.out[1] = out1;
     hyst_sink_begin(&l.sink);
-    if (p->layout == HYST_SLICED) {
+    if (p->layout != HYST_ROWS) {
         all_sliced(&l, sums);
         return;
     }

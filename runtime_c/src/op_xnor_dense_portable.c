@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/op_xnor_dense.h"
 
-#include "hyst/sliced_steps.h"
+#include "hyst/sliced_ct.h"
 #include "hyst/xnor_rows.h"
 
 /* Writes which elements of a ternary vector count: positive differs from negative. */
@@ -61,7 +61,9 @@ static void sliced(const hyst_xnor_dense_params *p, const void *x, const void *m
     layer.sums = sums;
     layer.sink = sink;
     plane = hyst_sliced_blocks(layer.n) * layer.k * 4u;
-    if (!mask && p->w_type == HYST_B1) {
+    if (p->layout == HYST_SLICED_CT) {
+        hyst_sliced_ct_bits(&layer, x, 0, 0);
+    } else if (!mask && p->w_type == HYST_B1) {
         hyst_sliced_bits(&layer, x, 0, 0, at);
     } else if (!mask && sums) {
         hyst_sliced_ternary(&layer, x, plane, 0, 0, at);
@@ -88,9 +90,9 @@ void hyst_xnor_dense(const hyst_xnor_dense_params *p, const void *x, const void 
     if (p->x_type == HYST_T2) {
         ternary_mask(x, (uint32_t)p->k, mask);
     }
-    if (p->layout == HYST_SLICED && p->x_type == HYST_B1) {
+    if (p->layout != HYST_ROWS && p->x_type == HYST_B1) {
         sliced(p, x, NULL, w, sums, scratch, &sink);
-    } else if (p->layout == HYST_SLICED) {
+    } else if (p->layout != HYST_ROWS) {
         sliced(p, x, mask, w, NULL, mask + hyst_plane_bytes((uint32_t)p->k), &sink);
     } else {
         rows(p, x, p->x_type == HYST_T2 ? mask : NULL, w, &sink);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/xnor_sliced.h"
 
+#include "hyst/carry_save.h"
+
 /* Counters of a list of 65535 need 16 planes. */
 #define PLANES 16u
 
@@ -87,89 +89,59 @@ uint32_t hyst_count_ones(const void *bits, uint32_t at, uint32_t n)
 
 static inline uint32_t word_at(uintptr_t base, uint32_t offset)
 {
-    uint32_t word;
-    HYST_COPY(&word, HYST_ALIGNED((const void *)(base + offset)), sizeof word);
-    return word;
-}
-
-/* Carry-save addition of a and b into *sum; returns the carry, of twice the weight. The
- * majority as a ^ ((a ^ sum) & (a ^ b)): fewer moves than and-or with two-operand code. */
-HYST_ALWAYS_INLINE uint32_t full_add(uint32_t *sum, uint32_t a, uint32_t b)
-{
-    const uint32_t other = *sum ^ a, half = a ^ b;
-    *sum ^= half;
-    return a ^ (other & half);
-}
-
-HYST_ALWAYS_INLINE uint32_t half_add(uint32_t *sum, uint32_t a)
-{
-    const uint32_t carry = *sum & a;
-    *sum ^= a;
-    return carry;
+    return hyst_load32((const void *)(base + offset), 0);
 }
 
 HYST_ALWAYS_INLINE uint32_t add_four(uint32_t *s, const uint16_t *list, uintptr_t base)
 {
-    const uint32_t a = full_add(&s[0], word_at(base, list[0]), word_at(base, list[1]));
-    const uint32_t b = full_add(&s[0], word_at(base, list[2]), word_at(base, list[3]));
-    return full_add(&s[1], a, b);
+    const uint32_t a = hyst_full_add(&s[0], word_at(base, list[0]), word_at(base, list[1]));
+    const uint32_t b = hyst_full_add(&s[0], word_at(base, list[2]), word_at(base, list[3]));
+    return hyst_full_add(&s[1], a, b);
 }
 
 HYST_ALWAYS_INLINE uint32_t add_eight(uint32_t *s, const uint16_t *list, uintptr_t base)
 {
     const uint32_t a = add_four(s, list, base);
     const uint32_t b = add_four(s, list + 4, base);
-    return full_add(&s[2], a, b);
+    return hyst_full_add(&s[2], a, b);
 }
 
 HYST_ALWAYS_INLINE uint32_t add_sixteen(uint32_t *s, const uint16_t *list, uintptr_t base)
 {
     const uint32_t a = add_eight(s, list, base);
     const uint32_t b = add_eight(s, list + 8, base);
-    return full_add(&s[3], a, b);
+    return hyst_full_add(&s[3], a, b);
 }
 
 /* Adds a word of weight 2^level up to where nothing is carried any more. */
 static inline void ripple(uint32_t *planes, uint32_t level, uint32_t carry)
 {
     for (; carry != 0u; level++) {
-        carry = half_add(&planes[level], carry);
+        carry = hyst_half_add(&planes[level], carry);
     }
 }
 
-/* Batches of 32 leave one carry each, of weight 32. Like the digits of a binary counter, held[i]
- * keeps a carry of weight 2^(5 + i) until its pair comes, so a batch pays one full addition
- * of them on average instead of a ripple through all planes. */
 void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint32_t *planes)
 {
     uint32_t held[PLANES - 5u];
     uint32_t s[4];
     const uint32_t batches = length / 32u;
-    uint32_t batch, level, carry = 0;
+    uint32_t batch, level, carry;
     s[0] = planes[0], s[1] = planes[1], s[2] = planes[2], s[3] = planes[3];
     for (batch = 0; batch < batches; batch++, list += 32) {
         const uint32_t a = add_sixteen(s, list, base);
         const uint32_t b = add_sixteen(s, list + 16, base);
-        uint32_t *at = held, *plane = planes + 4, digits;
-        carry = full_add(plane, a, b);
-        for (digits = batch; digits & 1u; digits >>= 1) {
-            carry = full_add(++plane, *at++, carry);
-        }
-        *at = carry;
+        hyst_hold_carry(batch, hyst_full_add(&planes[4], a, b), held, planes);
     }
-    carry = 0;
-    for (level = 0; (batches >> level) != 0u; level++) {
-        const uint32_t kept = ((batches >> level) & 1u) ? held[level] : 0u;
-        carry = full_add(&planes[5u + level], kept, carry);
-    }
-    ripple(planes, 5u + level, carry);
+    carry = hyst_release_carries(batches, held, planes, &level);
+    ripple(planes, level, carry);
     for (length %= 32u; length >= 4u; length -= 4u, list += 4) {
-        carry = half_add(&s[2], add_four(s, list, base));
-        ripple(planes, 4, half_add(&s[3], carry));
+        carry = hyst_half_add(&s[2], add_four(s, list, base));
+        ripple(planes, 4, hyst_half_add(&s[3], carry));
     }
     for (; length != 0u; length--, list++) {
-        carry = half_add(&s[1], half_add(&s[0], word_at(base, *list)));
-        ripple(planes, 4, half_add(&s[3], half_add(&s[2], carry)));
+        carry = hyst_half_add(&s[1], hyst_half_add(&s[0], word_at(base, *list)));
+        ripple(planes, 4, hyst_half_add(&s[3], hyst_half_add(&s[2], carry)));
     }
     planes[0] = s[0], planes[1] = s[1], planes[2] = s[2], planes[3] = s[3];
 }
@@ -257,7 +229,7 @@ void hyst_xnor_sliced(const hyst_sliced_list *set, const hyst_sliced_list *clear
     uint32_t j;
     add_signed(set, block, negative, 1u, total);
     if (clear) {
-        add_signed(clear, block, negative, 0u - 1u, total);
+        add_signed(clear, block, negative, 0xffffffffu, total);
     }
     for (j = 0; j < 32u; j++) {
         acc[j] = hyst_i32(total[j]);

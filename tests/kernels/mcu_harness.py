@@ -112,3 +112,64 @@ class McuKernels:
         numbers = [value for _, value in op.sums_params(*types)]
         mcu.call(SUMS, constants[0], t, *numbers, at)
         return at
+
+
+def signs(
+    rng: np.random.Generator, shape: tuple[int, ...], ones: int
+) -> np.ndarray[Any, np.dtype[np.int8]]:
+    """Return -1/+1 with exactly ``ones`` of +1 in random places."""
+    values = np.full(int(np.prod(shape)), -1, dtype=np.int8)
+    values[rng.permutation(values.size)[:ones]] = 1
+    return values.reshape(shape)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer that is measured: its op, types and multiply-accumulates, padding included."""
+
+    name: str
+    op: KernelOp
+    types: tuple[TensorType, ...]
+    macs: int
+
+    def arrays(self, density: float) -> list[np.ndarray[Any, Any]]:
+        """Return one sample with exactly that share of ones, weights and thresholds."""
+        rng = np.random.default_rng(1)
+        x, w, t, inv = self.types
+        return [
+            signs(rng, (1, *x.shape), round(density * x.size)),
+            signs(rng, w.shape, w.size // 2),
+            rng.integers(-20, 21, t.shape).astype(np.int16),
+            signs(rng, inv.shape, inv.size // 2),
+        ]
+
+
+def layout_of(op: KernelOp, types: tuple[TensorType, ...], layout: str) -> KernelOp:
+    """Return the op as the pass chooses it for a target that prefers ``layout``."""
+    consts = {f"c{i}": np.zeros(0) for i in range(1, len(types))}
+    names = ("x", *consts)
+    graph = Graph(
+        nodes=(Node(op, names, ("y",), Origin(node="bench")),),
+        types={**dict(zip(names, types, strict=True)), "y": op.infer(*types)[0]},
+        consts=consts,
+        inputs=("x",),
+        outputs=("y",),
+    )
+    chosen = ChooseLayouts(layout).run(graph).nodes[0].op
+    assert isinstance(chosen, KernelOp)
+    return chosen
+
+
+def cases(layout: str) -> tuple[Case, ...]:
+    """Return the two layers of DESIGN: dense 1024x1024, conv 3x3 64->64 on 16x16, zero pads."""
+    square = {f"pad_{side}": 1 for side in ("top", "left", "bottom", "right")}
+    dense = (TensorType("b1", (1024,)), TensorType("b1", (1024, 1024)))
+    conv = (TensorType("b1", (16, 16, 64)), TensorType("b1", (64, 3, 3, 64)))
+    found = []
+    for name, op, shapes, macs in (
+        ("dense", XnorDense(out="b1"), dense, 1024 * 1024),
+        ("conv", XnorConv(out="b1", **square), conv, 16 * 16 * 64 * 9 * 64),  # type: ignore[arg-type]
+    ):
+        types = (*shapes, *step_types("b1", 1, shapes[1].shape[0]))
+        found.append(Case(name, layout_of(op, types, layout), types, macs))  # type: ignore[arg-type]
+    return tuple(found)

@@ -6,7 +6,9 @@ A layer whose outputs fill their last group of 32 badly stays in ``rows``: the
 group is stored and computed whole. In ``rows`` a tile of several pixels reads each
 row of weights once per tile; it costs scratch RAM, so small targets keep single
 pixels. In ``sliced`` the pixels of a tile share a list of set bits: the widest
-tile is taken whose scratch stays small.
+tile is taken whose scratch stays small. ``sliced_ct`` reads the same weights
+without a list and holds for binary operands; the other layers stay in ``rows``,
+whose time does not depend on data either.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Final
 
 from hysteron.ir.graph import Graph, Node
 from hysteron.ops.kernel.xnor_conv import XnorConv
+from hysteron.ops.kernel.xnor_dense import XnorDense
 
 #: Scratch that a list shared by several pixels may take: a quarter of the RAM of the smallest
 #: parts (16 KB). Assumption: beyond it, longer lists save little (docs/kernels.md).
@@ -38,7 +41,11 @@ class ChooseLayouts:
 
     def _chosen(self, graph: Graph, node: Node) -> Node:
         layout = self.layout if _fills_groups(graph, node) else "rows"
-        tile = self.tile if layout == "rows" else _shared_tile(graph, node)
+        if layout == "sliced_ct" and not _is_binary(graph, node):
+            layout = "rows"
+        tile = self.tile if layout == "rows" else 1
+        if layout == "sliced":
+            tile = _shared_tile(graph, node)
         wanted = {"layout": layout, "tile": tile}
         fields = {
             key: value for key, value in wanted.items() if getattr(node.op, key, value) != value
@@ -46,6 +53,12 @@ class ChooseLayouts:
         if not fields:
             return node
         return replace(node, op=replace(node.op, **fields))  # type: ignore[type-var]
+
+
+def _is_binary(graph: Graph, node: Node) -> bool:
+    """Return True for a product of b1 inputs and b1 weights."""
+    binary = isinstance(node.op, XnorConv | XnorDense)
+    return binary and {graph.types[name].dtype for name in node.inputs[:2]} == {"b1"}
 
 
 def _fills_groups(graph: Graph, node: Node) -> bool:
@@ -58,7 +71,7 @@ def _fills_groups(graph: Graph, node: Node) -> bool:
 
 def _shared_tile(graph: Graph, node: Node) -> int:
     """Return the most pixels of a row, at most 32, that share a list within the scratch bound."""
-    if not isinstance(node.op, XnorConv):
+    if not isinstance(node.op, XnorConv) or not _is_binary(graph, node):
         return 1
     types = [graph.types[name] for name in node.inputs]
     width = graph.types[node.outputs[0]].shape[1]

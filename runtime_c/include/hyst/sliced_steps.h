@@ -19,13 +19,13 @@
 extern "C" {
 #endif
 
-/* Planes of X for k <= 65535; six at least are there, because hyst_sliced_add uses four. */
-#define HYST_SLICED_PLANES 18u
+/* Room for the planes of X: 18 for k <= 65535, and what batches of 32 words may touch above. */
+#define HYST_SLICED_PLANES 20u
 
 typedef struct hyst_sliced_layer {
     uint32_t k;
     uint32_t n;         /* outputs of one group */
-    uint32_t planes;    /* hyst_sliced_planes(k); 3 .. HYST_SLICED_PLANES */
+    uint32_t planes;    /* hyst_sliced_planes(k); 3 .. 18 */
     const void *w;      /* blocks of 32 outputs, group after group */
     const void *sums;   /* from hyst_sliced_sums, or NULL */
     const hyst_sink *sink;

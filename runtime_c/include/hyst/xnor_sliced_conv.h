@@ -7,8 +7,7 @@
 #ifndef HYST_XNOR_SLICED_CONV_H
 #define HYST_XNOR_SLICED_CONV_H
 
-#include "hyst/patch.h"
-#include "hyst/sliced_steps.h"
+#include "hyst/sliced_border.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,7 +17,7 @@ extern "C" {
 int32_t hyst_sliced_conv_fits(const hyst_geometry *g, uint32_t tile);
 
 /* Binary x and layer->w; tile >= 1 pixels share a list. scratch: (columns + 1) positions u32,
- * 3 * blocks * planes words, then depth * kernel_h * columns / 2 entries u16, where columns =
+ * HYST_BORDER_SLOTS * blocks * planes words, then depth * kernel_h * columns / 2 entries u16, where columns =
  * (min(tile, out_w) - 1) * stride_w + kernel_w, at most in_w when pad_value is 0. */
 void hyst_xnor_sliced_conv(const hyst_geometry *g, const hyst_sliced_layer *layer, const void *x,
                            uint32_t tile, void *scratch);

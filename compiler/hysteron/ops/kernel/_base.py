@@ -43,6 +43,8 @@ IntArray = npt.NDArray[Any]
 DTYPE_CODES: Final = {"b1": 0, "t2": 1, "u8": 2, "i8": 3, "i16": 4, "i32": 5, "f32": 6}
 OUT_CODES: Final = {"i32": 0, "b1": 1, "t2": 2, "b1x2": 3}
 LAYOUT_CODES: Final = {"rows": 0, "sliced": 1}
+#: ``sliced_ct`` stores weights as ``sliced`` and reads all of them: time without data.
+BINARY_LAYOUT_CODES: Final = {**LAYOUT_CODES, "sliced_ct": 2}
 
 #: Bytes of one element of the byte-sized encodings.
 ELEMENT_BYTES: Final = {"u8": 1, "i8": 1, "i16": 2, "i32": 4, "f32": 4}

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from hysteron.ir.op import Op
 from hysteron.ir.types import TensorType
-from hysteron.ops.kernel._base import DTYPE_CODES, Params, row_words
+from hysteron.ops.kernel._base import (
+    BINARY_LAYOUT_CODES,
+    DTYPE_CODES,
+    Params,
+    check_dtype,
+    check_field,
+    row_words,
+)
 from hysteron.ops.kernel._steps import PLANES
 
 #: Words that a 16-bit byte offset reaches: HYST_LIST_SPAN.
 LIST_SPAN: Final = 2**14
-#: Sums over taps outside the map that a convolution keeps: SLOTS of xnor_sliced_conv_portable.c.
+#: Sums over taps outside the map that a convolution keeps: HYST_BORDER_SLOTS.
 SLOTS: Final = 3
 
 
@@ -28,6 +36,19 @@ class SlicedOp(Protocol):
     @property
     def flips(self) -> int:
         """Flip points of a step."""
+
+
+def check_layout(op: Op, layout: str, x: TensorType, w: TensorType) -> None:
+    """Raise ShapeError unless ``layout`` is known and holds these operands."""
+    check_field(op, "layout", layout, tuple(BINARY_LAYOUT_CODES))
+    if layout == "sliced_ct":
+        check_dtype(op, "x with layout sliced_ct", x, "b1")
+        check_dtype(op, "w with layout sliced_ct", w, "b1")
+
+
+def stored_layout(layout: str) -> str:
+    """Return the encoding of the weights."""
+    return "rows" if layout == "rows" else "sliced"
 
 
 def counter_planes(k: int) -> int:
@@ -48,7 +69,7 @@ def table_steps(op: SlicedOp, types: tuple[TensorType, ...]) -> int:
 def sums_bytes(op: SlicedOp, types: tuple[TensorType, ...], groups: int) -> int:
     """Return the bytes that ``hyst_sliced_sums`` fills: 4 per output, or two tables per step."""
     x, w = types[:2]
-    if op.layout != "sliced" or x.dtype != "b1":
+    if op.layout == "rows" or x.dtype != "b1":
         return 0
     tables = 8 * table_steps(op, types) * counter_planes(w.size // w.shape[0])
     return tables * blocks_of(w.shape[0], groups) if tables else 4 * w.shape[0]
@@ -90,7 +111,12 @@ def list_scratch(x: TensorType, w: TensorType, k: int, patches: int) -> int:
 def shared_list_scratch(columns: int, depth: int, kernel_h: int, blocks: int, planes: int) -> int:
     """Return the scratch of ``hyst_xnor_sliced_conv``: positions, sums outside, list."""
     entries = columns * depth * kernel_h // 2
-    return _aligned(4 * (columns + 1 + SLOTS * blocks * planes) + 2 * entries)
+    return _aligned(4 * (columns + 1) + border_bytes(blocks, planes) + 2 * entries)
+
+
+def border_bytes(blocks: int, planes: int) -> int:
+    """Return the bytes of the kept sums over taps outside the map."""
+    return 4 * SLOTS * blocks * planes
 
 
 def _aligned(size: int) -> int:

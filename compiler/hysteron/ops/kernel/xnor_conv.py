@@ -10,10 +10,10 @@ import numpy as np
 
 from hysteron.ir.types import Array, TensorType
 from hysteron.ops.kernel._base import (
+    BINARY_LAYOUT_CODES,
     BITS,
     DTYPE_CODES,
     I32_MAX,
-    LAYOUT_CODES,
     OUT_CODES,
     Example,
     KernelOp,
@@ -34,9 +34,12 @@ from hysteron.ops.kernel._conv import (
 from hysteron.ops.kernel._sliced import (
     LIST_SPAN,
     blocks_of,
+    border_bytes,
+    check_layout,
     counter_planes,
     list_scratch,
     shared_list_scratch,
+    stored_layout,
     sums_bytes,
     sums_params,
 )
@@ -66,6 +69,8 @@ class XnorConv(KernelOp):
         "xnor_sliced",
         "xnor_sliced_conv",
         "sliced_steps",
+        "sliced_border",
+        "sliced_ct",
         "steps",
         "ge_bits",
     )
@@ -92,10 +97,10 @@ class XnorConv(KernelOp):
         x, w = types[:2]
         check_dtype(self, "x", x, *BITS)
         shape = infer_conv(self, self, x, w, BITS)
-        check_field(self, "layout", self.layout, tuple(LAYOUT_CODES))
+        check_layout(self, self.layout, x, w)
         check_field(self, "pad_value", self.pad_value, (-1, 0, 1))
         check_range(self, "tile", self.tile, 1, 32)
-        limit = 2**16 - 1 if self.layout == "sliced" else I32_MAX
+        limit = I32_MAX if self.layout == "rows" else 2**16 - 1
         check_range(self, "K", conv_taps(w), 1, limit)
         return infer_steps(self, self.out, self.flips, shape, types[2:])
 
@@ -115,7 +120,7 @@ class XnorConv(KernelOp):
             ("t_type", DTYPE_CODES[types[2].dtype if len(types) > 2 else "i32"]),
             ("out_kind", OUT_CODES[self.out]),
             ("flips", self.flips),
-            ("layout", LAYOUT_CODES[self.layout]),
+            ("layout", BINARY_LAYOUT_CODES[self.layout]),
             ("tile", self.tile),
         )
 
@@ -125,18 +130,20 @@ class XnorConv(KernelOp):
         From LANES pixels on, whole groups of LANES and one patch to gather into.
         """
         x, w = types[:2]
-        if self.layout == "sliced":
+        if self.layout != "rows":
             return self._sliced_scratch(x, w)
         patches = self.tile if self.tile < LANES else -(-self.tile // LANES) * LANES + 1
         return bit_scratch(conv_taps(w), patches)
 
     def _sliced_scratch(self, x: TensorType, w: TensorType) -> int:
         outputs, kernel_h, kernel_w, depth = w.shape
+        blocks = blocks_of(outputs, self.groups) // self.groups
+        planes = counter_planes(conv_taps(w))
+        if self.layout == "sliced_ct":
+            return bit_scratch(conv_taps(w), 1) // 2 + border_bytes(blocks, planes)
         columns = self.tile_columns(x, w)
         words = ((kernel_h - 1) * kernel_w + columns) * depth
         if x.dtype == w.dtype == "b1" and self.dilation_w == 1 and words <= LIST_SPAN:
-            blocks = blocks_of(outputs, self.groups) // self.groups
-            planes = counter_planes(conv_taps(w))
             return shared_list_scratch(columns, depth, kernel_h, blocks, planes)
         return list_scratch(x, w, conv_taps(w), 1)
 
@@ -156,7 +163,7 @@ class XnorConv(KernelOp):
 
     def const_encodings(self, *types: TensorType) -> tuple[str, ...]:
         """Return the weight layout, then plain thresholds and inversion bits."""
-        return (self.layout, "plain", "bits")[: len(types) - 1]
+        return (stored_layout(self.layout), "plain", "bits")[: len(types) - 1]
 
     @classmethod
     def examples(cls) -> Iterator[Example]:
@@ -166,11 +173,13 @@ class XnorConv(KernelOp):
         number = 0
         for x_shape, w_shape, fields in conv_examples():
             for pad_value in (-1, 0, 1):
-                for layout in LAYOUT_CODES:
+                for layout in BINARY_LAYOUT_CODES:
                     out, flips = kinds[number % len(kinds)]
                     x, w = operands[number % len(operands)]
                     tile = (1, 3, 8)[number % 3]
                     number += 1
+                    if layout == "sliced_ct":
+                        x = w = "b1"
                     op = cls(
                         **fields,
                         pad_value=pad_value,
