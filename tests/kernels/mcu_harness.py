@@ -17,12 +17,28 @@ from kernel_harness import pack_activation, pack_constant, packed_size, unpack_a
 
 from hysteron._assets import asset_dir
 from hysteron.codegen.runtime_files import find_source, runtime_files
+from hysteron.ir.graph import Graph, Node, Origin
 from hysteron.ir.types import TensorType
 from hysteron.ops.kernel._base import KernelOp
+from hysteron.ops.kernel._steps import step_types
+from hysteron.ops.kernel.xnor_conv import XnorConv
+from hysteron.ops.kernel.xnor_dense import XnorDense
+from hysteron.passes.choose_layouts import ChooseLayouts
 from hysteron.runners import ElfInfo, EmulatedMcu, build_elf
-from hysteron.targets import Isa
+from hysteron.targets import Isa, known, load_isa
 
 SUMS = "hyst_sliced_sums"
+FAMILIES = ("gcc", "zig")
+
+
+def isas() -> list[Isa]:
+    """Return the instruction sets without popcount that unicorn runs."""
+    every = [load_isa(name) for name in known("isa")]
+    return [
+        isa
+        for isa in every
+        if isa.weight_layout == "sliced" and isa.emulator and isa.emulator.kind == "unicorn"
+    ]
 
 
 @dataclass(frozen=True)
@@ -144,32 +160,29 @@ class Case:
         ]
 
 
-def layout_of(op: KernelOp, types: tuple[TensorType, ...], layout: str) -> KernelOp:
-    """Return the op as the pass chooses it for a target that prefers ``layout``."""
-    consts = {f"c{i}": np.zeros(0) for i in range(1, len(types))}
-    names = ("x", *consts)
+def chosen(op: KernelOp, types: tuple[TensorType, ...], layout: str) -> KernelOp:
+    """Return the op as the pass sets it for a target that prefers ``layout``."""
+    names = tuple(f"t{i}" for i in range(len(types)))
     graph = Graph(
-        nodes=(Node(op, names, ("y",), Origin(node="bench")),),
-        types={**dict(zip(names, types, strict=True)), "y": op.infer(*types)[0]},
-        consts=consts,
-        inputs=("x",),
+        inputs=names[:1],
         outputs=("y",),
+        nodes=(Node(op, names, ("y",), Origin()),),
+        types={**dict(zip(names, types, strict=True)), "y": op.infer(*types)[0]},
     )
-    chosen = ChooseLayouts(layout).run(graph).nodes[0].op
-    assert isinstance(chosen, KernelOp)
-    return chosen
+    found = ChooseLayouts(layout).run(graph).nodes[0].op
+    assert isinstance(found, KernelOp)
+    return found
 
 
 def cases(layout: str) -> tuple[Case, ...]:
     """Return the two layers of DESIGN: dense 1024x1024, conv 3x3 64->64 on 16x16, zero pads."""
-    square = {f"pad_{side}": 1 for side in ("top", "left", "bottom", "right")}
-    dense = (TensorType("b1", (1024,)), TensorType("b1", (1024, 1024)))
-    conv = (TensorType("b1", (16, 16, 64)), TensorType("b1", (64, 3, 3, 64)))
+    conv = XnorConv(out="b1", pad_top=1, pad_left=1, pad_bottom=1, pad_right=1)
+    shapes: tuple[tuple[str, KernelOp, tuple[int, ...], tuple[int, ...], int], ...] = (
+        ("dense", XnorDense(out="b1"), (1024,), (1024, 1024), 1024 * 1024),
+        ("conv", conv, (16, 16, 64), (64, 3, 3, 64), 16 * 16 * 64 * 3 * 3 * 64),
+    )
     found = []
-    for name, op, shapes, macs in (
-        ("dense", XnorDense(out="b1"), dense, 1024 * 1024),
-        ("conv", XnorConv(out="b1", **square), conv, 16 * 16 * 64 * 9 * 64),  # type: ignore[arg-type]
-    ):
-        types = (*shapes, *step_types("b1", 1, shapes[1].shape[0]))
-        found.append(Case(name, layout_of(op, types, layout), types, macs))  # type: ignore[arg-type]
+    for name, op, x, w, macs in shapes:
+        types = (TensorType("b1", x), TensorType("b1", w), *step_types("b1", 1, w[0]))
+        found.append(Case(name, chosen(op, types, layout), types, macs))
     return tuple(found)
