@@ -2,6 +2,7 @@
 #include "hyst/xnor_sliced.h"
 
 #include "hyst/carry_save.h"
+#include "hyst/clz.h"
 
 /* Counters of a list of 65535 need 16 planes. */
 #define PLANES 16u

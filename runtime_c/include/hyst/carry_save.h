@@ -5,6 +5,13 @@
 
 #include "hyst/isa.h"
 
+/* Inlined wherever it is called: planes of counters then stay in registers. */
+#if defined(__GNUC__)
+#define HYST_ALWAYS_INLINE __attribute__((always_inline)) static inline
+#else
+#define HYST_ALWAYS_INLINE static inline
+#endif
+
 /* Adds a and b to *sum; returns the carry, of twice the weight. The majority as
  * a ^ ((a ^ sum) & (a ^ b)): fewer moves than and-or in two-operand code. */
 HYST_ALWAYS_INLINE uint32_t hyst_full_add(uint32_t *sum, uint32_t a, uint32_t b)

@@ -93,34 +93,6 @@ static inline uint32_t hyst_popcount(hyst_word x)
 #define HYST_VECTOR_LOOP
 #endif
 
-/* Inlined wherever it is called: planes of counters then stay in registers. */
-#if defined(__GNUC__)
-#define HYST_ALWAYS_INLINE __attribute__((always_inline)) static inline
-#else
-#define HYST_ALWAYS_INLINE static inline
-#endif
-
-/* 1 where counting leading zeros is an instruction. */
-#if defined(__ARM_FEATURE_CLZ) || defined(__riscv_zbb) || defined(__x86_64__) || defined(__aarch64__)
-#define HYST_FAST_CLZ 1
-#else
-#define HYST_FAST_CLZ 0
-#endif
-
-/* Zeros above the highest one of x != 0. */
-static inline uint32_t hyst_leading_zeros(uint32_t x)
-{
-#if defined(__GNUC__)
-    return (uint32_t)__builtin_clz(x);
-#else
-    uint32_t zeros = 0;
-    for (; !(x >> 31); x <<= 1) {
-        zeros++;
-    }
-    return zeros;
-#endif
-}
-
 /* Words that hold n bits. */
 static inline uint32_t hyst_words(uint32_t bits)
 {
