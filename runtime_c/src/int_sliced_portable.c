@@ -16,7 +16,8 @@ static void list_plane(const unsigned char *x, uint32_t bytes, uint32_t k, uint3
 {
     const unsigned char *at = x + b / 8u;
     uint32_t part, first = 0, i;
-    for (part = 0; part < HYST_LIST_PARTS; part++) {
+    list->parts = (k + HYST_LIST_SPAN - 1u) / HYST_LIST_SPAN;
+    for (part = 0; part < list->parts; part++) {
         const uint32_t left = k - first, n = left < HYST_LIST_SPAN ? left : HYST_LIST_SPAN;
         uint32_t length = 0;
         for (i = 0; i < n; i++, at += bytes) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/op_xnor_conv.h"
 
+#include "hyst/carry_save.h"
 #include "hyst/sliced_ct.h"
 #include "hyst/xnor_rows.h"
 #include "hyst/xnor_sliced_conv.h"
@@ -122,7 +123,8 @@ static void tiled(const layer *l, int32_t pixel, int32_t count, int32_t group)
     }
 }
 
-static void sliced(const layer *l, const hyst_sliced_layer *bits, int32_t pixel, int32_t group)
+HYST_NEVER_INLINE void sliced(const layer *l, const hyst_sliced_layer *bits, int32_t pixel,
+                              int32_t group)
 {
     const uint32_t blocks = hyst_sliced_blocks(bits->n);
     const uint32_t plane = (uint32_t)l->g.groups * blocks * l->taps * 4u;

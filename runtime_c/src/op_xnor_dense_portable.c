@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/op_xnor_dense.h"
 
+#include "hyst/carry_save.h"
 #include "hyst/sliced_ct.h"
 #include "hyst/xnor_rows.h"
 
@@ -14,8 +15,8 @@ static void ternary_mask(const void *x, uint32_t k, void *mask)
     }
 }
 
-static void rows(const hyst_xnor_dense_params *p, const void *x, const void *mask, const void *w,
-                 const hyst_sink *sink)
+HYST_NEVER_INLINE void rows(const hyst_xnor_dense_params *p, const void *x, const void *mask,
+                            const void *w, const hyst_sink *sink)
 {
     const uint32_t k = (uint32_t)p->k, n = (uint32_t)p->n, stride = hyst_plane_bytes(k);
     const unsigned char *row = (const unsigned char *)w;
@@ -30,8 +31,9 @@ static void rows(const hyst_xnor_dense_params *p, const void *x, const void *mas
 }
 
 /* A ternary input, or ternary weights without sums: both lists. */
-static void sliced_both(const hyst_sliced_layer *layer, const hyst_xnor_dense_params *p,
-                        const void *x, const void *mask, uint32_t plane, uint16_t *lists)
+HYST_NEVER_INLINE void sliced_both(const hyst_sliced_layer *layer,
+                                   const hyst_xnor_dense_params *p, const void *x,
+                                   const void *mask, uint32_t plane, uint16_t *lists)
 {
     hyst_sliced_list set, clear;
     int32_t acc[32];

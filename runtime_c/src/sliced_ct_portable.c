@@ -50,10 +50,10 @@ static void add_all(const void *x, uint32_t k, const void *block, uint32_t count
         }
         a = add_sixteen(s, words, 0, hyst_load32(x, batch));
         b = add_sixteen(s, words, 16, hyst_load32(x, batch));
-        hyst_hold_carry(batch, hyst_full_add(&planes[4], a, b), held, planes);
+        hyst_hold_carry(batch, hyst_full_add(&planes[4], a, b), held, planes + 5);
     }
-    carry = hyst_release_carries(batches, held, planes, &level);
-    for (; level < count; level++) {
+    carry = hyst_release_carries(batches, 0, held, planes + 5, &level);
+    for (level += 5u; level < count; level++) {
         carry = hyst_half_add(&planes[level], carry);
     }
     planes[0] = s[0], planes[1] = s[1], planes[2] = s[2], planes[3] = s[3];

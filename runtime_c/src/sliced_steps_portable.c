@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/sliced_steps.h"
 
+#include "hyst/carry_save.h"
+
 uint32_t hyst_sliced_planes(uint32_t k)
 {
     uint32_t planes = 1;
@@ -13,21 +15,28 @@ uint32_t hyst_sliced_planes(uint32_t k)
 void hyst_sliced_start(const hyst_sliced_layer *layer, uint32_t value, uint32_t *x)
 {
     const uint32_t *const end = x + layer->planes;
-    x[3] = x[4] = x[5] = 0;
-    while (x != end) {
-        *x++ = 0u - (value & 1u);
-        value >>= 1;
+    for (; x < end; x += 4, value >>= 4) {
+        x[0] = 0u - (value & 1u);
+        x[1] = 0u - ((value >> 1) & 1u);
+        x[2] = 0u - ((value >> 2) & 1u);
+        x[3] = 0u - ((value >> 3) & 1u);
     }
+    x[0] = x[1] = 0;
 }
 
 /* Bit j = [lane j of x >= lane j of u]: the borrow of x - u, complemented. */
 static uint32_t at_least(const uint32_t *x, const unsigned char *u, uint32_t planes)
 {
-    const uint32_t *const end = x + planes;
-    uint32_t borrow = 0;
-    for (; x != end; u += 4) {
-        const uint32_t word = hyst_load32(u, 0);
-        borrow ^= (borrow ^ word) & (*x++ ^ word);
+    uint32_t borrow = 0, word;
+    if (planes & 1u) {
+        borrow = hyst_load32(u, 0) & ~*x++;
+        u += 4;
+    }
+    for (planes /= 2u; planes != 0u; planes--, x += 2, u += 8) {
+        word = hyst_load32(u, 0);
+        borrow ^= (borrow ^ word) & (x[0] ^ word);
+        word = hyst_load32(u, 1);
+        borrow ^= (borrow ^ word) & (x[1] ^ word);
     }
     return ~borrow;
 }
@@ -40,8 +49,8 @@ static void block_ones(uintptr_t block, uint32_t k, uint32_t *ones)
     hyst_sliced_values(planes, HYST_SLICED_PLANES, ones);
 }
 
-static void put_sums(const hyst_sliced_layer *l, uint32_t flip, uint32_t block, uint32_t first,
-                     uint32_t n, uint32_t pixel, const uint32_t *x)
+HYST_NEVER_INLINE void put_sums(const hyst_sliced_layer *l, uint32_t flip, uint32_t block,
+                                uint32_t first, uint32_t n, uint32_t pixel, const uint32_t *x)
 {
     uint32_t ones[32], j;
     int32_t acc[32];
@@ -94,15 +103,16 @@ void hyst_sliced_bits(const hyst_sliced_layer *layer, const void *x, uint32_t gr
                       uint16_t *list_at)
 {
     const uint32_t blocks = hyst_sliced_blocks(layer->n);
-    uint32_t planes[HYST_SLICED_PLANES], listed = 0, flip, b;
+    uint32_t start[HYST_SLICED_PLANES], planes[HYST_SLICED_PLANES], listed = 0, flip, b;
     hyst_sliced_list list;
     list.at = list_at;
     flip = list_fewer(x, layer->k, &list);
-    for (b = 0; b < HYST_LIST_PARTS; b++) {
+    for (b = 0; b < list.parts; b++) {
         listed += list.length[b];
     }
+    hyst_sliced_start(layer, 2u * (layer->k - listed), start);
     for (b = 0; b < blocks; b++) {
-        hyst_sliced_start(layer, 2u * (layer->k - listed), planes);
+        hyst_sliced_copy(layer, start, planes);
         hyst_sliced_add_list(&list, hyst_sliced_block(layer, group * blocks + b), planes + 2);
         hyst_sliced_put(layer, flip, group, b, pixel, planes);
     }

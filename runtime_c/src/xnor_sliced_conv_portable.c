@@ -100,9 +100,10 @@ static void one_pixel(run *r, int32_t oy, int32_t ox)
     const uint32_t listed = hyst_range_size(w) > 0 ? r->start[from + hyst_range_size(w)] - first : 0u;
     const uintptr_t shift = (uintptr_t)(r->column - left) * (r->depth * 4u);
     const unsigned char *extra = valid < r->l->k ? hyst_border_sums(&r->border, r->h, w) : NULL;
-    uint32_t x[HYST_SLICED_PLANES], b;
+    uint32_t start[HYST_SLICED_PLANES], x[HYST_SLICED_PLANES], b;
+    hyst_sliced_start(r->l, r->l->k + valid - 2u * listed, start);
     for (b = 0; b < r->blocks; b++) {
-        hyst_sliced_start(r->l, r->l->k + valid - 2u * listed, x);
+        hyst_sliced_copy(r->l, start, x);
         if (extra) {
             hyst_border_add(&r->border, extra, b, x);
         }

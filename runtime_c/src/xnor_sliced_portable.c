@@ -18,9 +18,9 @@ HYST_ALWAYS_INLINE uint16_t *list_word(uint32_t word, uint32_t offset, uint16_t 
         }
         return list;
     }
-    for (; word != 0u; word >>= 4, offset += 16u) {
+    for (; word != 0u; word >>= 8, offset += 32u) {
         if (word & 1u) {
-            *list++ = (uint16_t)offset;
+            *list++ = (uint16_t)(offset);
         }
         if (word & 2u) {
             *list++ = (uint16_t)(offset + 4u);
@@ -30,6 +30,18 @@ HYST_ALWAYS_INLINE uint16_t *list_word(uint32_t word, uint32_t offset, uint16_t 
         }
         if (word & 8u) {
             *list++ = (uint16_t)(offset + 12u);
+        }
+        if (word & 16u) {
+            *list++ = (uint16_t)(offset + 16u);
+        }
+        if (word & 32u) {
+            *list++ = (uint16_t)(offset + 20u);
+        }
+        if (word & 64u) {
+            *list++ = (uint16_t)(offset + 24u);
+        }
+        if (word & 128u) {
+            *list++ = (uint16_t)(offset + 28u);
         }
     }
     return list;
@@ -58,7 +70,8 @@ void hyst_list_bits(const void *bits, const void *mask, uint32_t flip, uint32_t 
                     hyst_sliced_list *list)
 {
     uint32_t part, at = 0;
-    for (part = 0; part < HYST_LIST_PARTS; part++) {
+    list->parts = (k + HYST_LIST_SPAN - 1u) / HYST_LIST_SPAN;
+    for (part = 0; part < list->parts; part++) {
         const uint32_t left = k - at, n = left < HYST_LIST_SPAN ? left : HYST_LIST_SPAN;
         uint16_t *const start = list->at + at;
         uint16_t *end = start;
@@ -79,6 +92,11 @@ void hyst_list_bits(const void *bits, const void *mask, uint32_t flip, uint32_t 
 uint32_t hyst_count_ones(const void *bits, uint32_t at, uint32_t n)
 {
     uint32_t ones = 0;
+    if (at % HYST_WORD_BITS == 0u) {
+        for (; n >= HYST_WORD_BITS; n -= HYST_WORD_BITS, at += HYST_WORD_BITS) {
+            ones += hyst_popcount(hyst_load(bits, at / HYST_WORD_BITS));
+        }
+    }
     while (n > 0u) {
         const uint32_t step = n < HYST_WORD_BITS ? n : HYST_WORD_BITS;
         ones += hyst_popcount(hyst_get_bits(bits, at, step));
@@ -122,20 +140,35 @@ static inline void ripple(uint32_t *planes, uint32_t level, uint32_t carry)
     }
 }
 
+/* Batches of 32 leave a carry of weight 32 each: of every four, two carries wait in registers for
+ * their pair, then hyst_hold_carry goes on from weight 128. */
 void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint32_t *planes)
 {
-    uint32_t held[PLANES - 5u];
+    uint32_t held[PLANES - 7u];
     uint32_t s[4];
     const uint32_t batches = length / 32u;
-    uint32_t batch, level, carry;
+    uint32_t batch, level, carry, one = 0, two = 0;
     s[0] = planes[0], s[1] = planes[1], s[2] = planes[2], s[3] = planes[3];
     for (batch = 0; batch < batches; batch++, list += 32) {
         const uint32_t a = add_sixteen(s, list, base);
         const uint32_t b = add_sixteen(s, list + 16, base);
-        hyst_hold_carry(batch, hyst_full_add(&planes[4], a, b), held, planes);
+        carry = hyst_full_add(&planes[4], a, b);
+        if (!(batch & 1u)) {
+            one = carry;
+            continue;
+        }
+        carry = hyst_full_add(&planes[5], one, carry);
+        if (!(batch & 2u)) {
+            two = carry;
+            continue;
+        }
+        carry = hyst_full_add(&planes[6], two, carry);
+        hyst_hold_carry(batch >> 2, carry, held, planes + 7);
     }
-    carry = hyst_release_carries(batches, held, planes, &level);
-    ripple(planes, level, carry);
+    carry = (batches & 1u) ? hyst_half_add(&planes[5], one) : 0u;
+    carry = hyst_full_add(&planes[6], (batches & 2u) ? two : 0u, carry);
+    carry = hyst_release_carries(batches >> 2, carry, held, planes + 7, &level);
+    ripple(planes, 7u + level, carry);
     for (length %= 32u; length >= 4u; length -= 4u, list += 4) {
         carry = hyst_half_add(&s[2], add_four(s, list, base));
         ripple(planes, 4, hyst_half_add(&s[3], carry));
@@ -147,27 +180,16 @@ void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint
     planes[0] = s[0], planes[1] = s[1], planes[2] = s[2], planes[3] = s[3];
 }
 
-void hyst_sliced_add_list(const hyst_sliced_list *list, const void *block, uint32_t *planes)
-{
-    uint32_t part;
-    for (part = 0; part < HYST_LIST_PARTS; part++) {
-        if (list->length[part] != 0u) {
-            hyst_sliced_add(list->at + part * HYST_LIST_SPAN, list->length[part],
-                            (uintptr_t)block + part * HYST_LIST_SPAN * 4u, planes);
-        }
-    }
-}
+#define FOUR(i) 4u * (i), 4u * (i) + 4u, 4u * (i) + 8u, 4u * (i) + 12u
 
 void hyst_sliced_add_run(uint32_t n, uintptr_t base, uint32_t *planes)
 {
-    uint16_t all[64];
-    uint32_t i;
-    for (i = 0; i < 64u; i++) {
-        all[i] = (uint16_t)(i * 4u);
-    }
-    for (; n > 0u; n -= i, base += 256u) {
-        i = n < 64u ? n : 64u;
-        hyst_sliced_add(all, i, base, planes);
+    static const uint16_t all[32] = {FOUR(0), FOUR(4), FOUR(8), FOUR(12),
+                                     FOUR(16), FOUR(20), FOUR(24), FOUR(28)};
+    uint32_t step;
+    for (; n > 0u; n -= step, base += 128u) {
+        step = n < 32u ? n : 32u;
+        hyst_sliced_add(all, step, base, planes);
     }
 }
 
@@ -214,7 +236,7 @@ static void add_signed(const hyst_sliced_list *list, const void *block, const vo
         hyst_sliced_count(list, negative, 0u - weight, total);
         return;
     }
-    for (j = 0; j < HYST_LIST_PARTS; j++) {
+    for (j = 0; j < list->parts; j++) {
         length += list->length[j];
     }
     hyst_sliced_count(list, block, 2u * weight, total);

@@ -20,9 +20,26 @@ from hysteron.targets import load_isa
 pytest.importorskip("unicorn")
 
 GCC_ARM = "arm-none-eabi-gcc (15:12.2.rel1-1) 12.2.1 20221205"
+GCC_RV = "riscv64-unknown-elf-gcc (12.2.0-14+deb12u1+11+b2) 12.2.0"
 ZIG = "zig 0.17.1"
 #: (core, compiler) -> dense and conv at exactly half the bits set, then both constant-time.
 COUNTS: dict[tuple[str, str], tuple[int, int, int, int]] = {
+    ("cortex-m0", GCC_ARM): (209_414, 2_390_073, 581_038, 6_072_549),
+    ("cortex-m0", ZIG): (210_245, 2_332_234, 474_547, 5_056_886),
+    ("cortex-m0plus", GCC_ARM): (209_414, 2_390_073, 581_038, 6_072_549),
+    ("cortex-m0plus", ZIG): (210_245, 2_332_234, 474_547, 5_056_886),
+    ("cortex-m3", GCC_ARM): (142_421, 1_588_676, 327_371, 3_524_340),
+    ("cortex-m3", ZIG): (146_358, 1_618_200, 349_673, 3_684_434),
+    ("cortex-m33", GCC_ARM): (142_869, 1_593_917, 327_467, 3_526_139),
+    ("cortex-m33", ZIG): (146_326, 1_617_929, 349_673, 3_684_433),
+    ("cortex-m4", GCC_ARM): (142_421, 1_588_660, 327_371, 3_524_339),
+    ("cortex-m4", ZIG): (146_358, 1_617_417, 349_673, 3_684_433),
+    ("cortex-m4f", GCC_ARM): (142_869, 1_593_901, 327_467, 3_526_139),
+    ("cortex-m4f", ZIG): (146_358, 1_617_417, 349_673, 3_684_433),
+    ("cortex-m7", GCC_ARM): (142_614, 1_592_426, 326_922, 3_520_435),
+    ("cortex-m7", ZIG): (148_961, 1_648_963, 360_791, 3_793_195),
+    ("rv32imc", GCC_RV): (156_829, 1_741_908, 352_570, 3_770_496),
+    ("rv32imc", ZIG): (161_556, 1_820_418, 390_545, 4_152_353),
 }
 #: Instructions per binary multiply-accumulate, thresholds and packing included.
 BARS = {"cortex-m0": (0.245, 0.31), "cortex-m0plus": (0.245, 0.31)}

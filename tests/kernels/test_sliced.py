@@ -37,7 +37,9 @@ def test_no_ones_all_ones_and_half_of_them_one_more_or_less(
 ) -> None:
     """Zeros are listed as soon as more than half of the bits are set."""
     rng = np.random.default_rng(0)
-    counts = sorted({0, 1, k // 2 - 1, k // 2, k // 2 + 1, (k + 1) // 2, k - 1, k} & set(range(k + 1)))
+    counts = sorted(
+        {0, 1, k // 2 - 1, k // 2, k // 2 + 1, (k + 1) // 2, k - 1, k} & set(range(k + 1))
+    )
     types = (TensorType("b1", (k,)), TensorType("b1", (40, k)), *step_types(out, 1, 40))
     x = np.stack([signs(rng, (k,), ones) for ones in counts])
     arrays = [x, signs(rng, (40, k), 20 * k)]

@@ -12,6 +12,13 @@
 #define HYST_ALWAYS_INLINE static inline
 #endif
 
+/* Rare work with a large frame stays out of its caller's. */
+#if defined(__GNUC__)
+#define HYST_NEVER_INLINE __attribute__((noinline)) static
+#else
+#define HYST_NEVER_INLINE static
+#endif
+
 /* Adds a and b to *sum; returns the carry, of twice the weight. The majority as
  * a ^ ((a ^ sum) & (a ^ b)): fewer moves than and-or in two-operand code. */
 HYST_ALWAYS_INLINE uint32_t hyst_full_add(uint32_t *sum, uint32_t a, uint32_t b)
@@ -29,29 +36,29 @@ HYST_ALWAYS_INLINE uint32_t hyst_half_add(uint32_t *sum, uint32_t a)
     return carry;
 }
 
-/* Batches of 32 words leave one carry each, of weight 32. Like the digits of a binary counter,
- * held[i] keeps a carry of weight 2^(5 + i) until its pair comes, so a batch pays one full addition
- * of them on average instead of a ripple through all planes. planes[p]: weight 2^p. */
+/* Batches of words leave one carry each, of one weight. Like the digits of a binary counter,
+ * held[i] keeps a carry of 2^i times that weight until its pair comes, so a batch pays one full
+ * addition of them on average instead of a ripple through all planes. planes[0] has that weight. */
 HYST_ALWAYS_INLINE void hyst_hold_carry(uint32_t batch, uint32_t carry, uint32_t *held,
                                         uint32_t *planes)
 {
-    uint32_t *plane = planes + 4;
     for (; batch & 1u; batch >>= 1) {
-        carry = hyst_full_add(++plane, *held++, carry);
+        carry = hyst_full_add(planes++, *held++, carry);
     }
     *held = carry;
 }
 
-/* Adds what was held after so many batches; returns the carry, of weight 2^*level. */
-HYST_ALWAYS_INLINE uint32_t hyst_release_carries(uint32_t batches, const uint32_t *held,
-                                                 uint32_t *planes, uint32_t *level)
+/* Adds carry and what was held after so many batches; returns the carry for planes[*level]. */
+HYST_ALWAYS_INLINE uint32_t hyst_release_carries(uint32_t batches, uint32_t carry,
+                                                 const uint32_t *held, uint32_t *planes,
+                                                 uint32_t *level)
 {
-    uint32_t carry = 0, digit;
+    uint32_t digit;
     for (digit = 0; (batches >> digit) != 0u; digit++) {
         const uint32_t kept = ((batches >> digit) & 1u) ? held[digit] : 0u;
-        carry = hyst_full_add(&planes[5u + digit], kept, carry);
+        carry = hyst_full_add(&planes[digit], kept, carry);
     }
-    *level = 5u + digit;
+    *level = digit;
     return carry;
 }
 

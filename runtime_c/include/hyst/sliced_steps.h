@@ -19,8 +19,9 @@
 extern "C" {
 #endif
 
-/* Room for the planes of X: 18 for k <= 65535, and what batches of 32 words may touch above. */
-#define HYST_SLICED_PLANES 20u
+/* Room for the planes of X, 18 for k <= 65535, for a fill in fours, and for what batches of 32
+ * words may touch above. */
+#define HYST_SLICED_PLANES 22u
 
 typedef struct hyst_sliced_layer {
     uint32_t k;
@@ -49,6 +50,20 @@ static inline const unsigned char *hyst_sliced_block(const hyst_sliced_layer *la
 
 /* X = value in every lane of x[HYST_SLICED_PLANES]. The counters of listed words are x + 2. */
 void hyst_sliced_start(const hyst_sliced_layer *layer, uint32_t value, uint32_t *x);
+
+/* Copies what hyst_sliced_start wrote: cheaper than another start. */
+static inline void hyst_sliced_copy(const hyst_sliced_layer *layer, const uint32_t *from,
+                                    uint32_t *x)
+{
+    const uint32_t *const end = x + layer->planes;
+    for (; x < end; x += 4, from += 4) {
+        x[0] = from[0];
+        x[1] = from[1];
+        x[2] = from[2];
+        x[3] = from[3];
+    }
+    x[0] = x[1] = 0;
+}
 
 /* Writes the outputs of block b of a group at a pixel; flip is 0 where ones were listed. */
 void hyst_sliced_put(const hyst_sliced_layer *layer, uint32_t flip, uint32_t group, uint32_t b,

@@ -23,6 +23,7 @@ extern "C" {
  * so at has room for k entries (or, where part 0 is all, for as many as it lists). */
 typedef struct hyst_sliced_list {
     uint16_t *at;
+    uint32_t parts;
     uint32_t length[HYST_LIST_PARTS];
 } hyst_sliced_list;
 
@@ -44,7 +45,17 @@ uint32_t hyst_count_ones(const void *bits, uint32_t at, uint32_t n);
 void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint32_t *planes);
 
 /* The same for all parts of a list of the words of a block. */
-void hyst_sliced_add_list(const hyst_sliced_list *list, const void *block, uint32_t *planes);
+static inline void hyst_sliced_add_list(const hyst_sliced_list *list, const void *block,
+                                        uint32_t *planes)
+{
+    const uint32_t *const end = list->length + list->parts;
+    const uint32_t *length = list->length;
+    const uint16_t *at = list->at;
+    uintptr_t base = (uintptr_t)block;
+    for (; length != end; at += HYST_LIST_SPAN, base += HYST_LIST_SPAN * 4u) {
+        hyst_sliced_add(at, *length++, base, planes);
+    }
+}
 
 /* The same for n neighbouring words from address base. */
 void hyst_sliced_add_run(uint32_t n, uintptr_t base, uint32_t *planes);
