@@ -10,22 +10,64 @@ int32_t hyst_int_total(const void *x, int32_t type, uint32_t k)
     return hyst_i32(total);
 }
 
+/* Appends the entries of n elements of 8 bits that have bit b; returns the end. */
+static uint16_t *list_bytes(const unsigned char *x, uint32_t n, uint32_t b, uint16_t *list)
+{
+    uint32_t entry = 0, i;
+    for (i = 0; i + 4u <= n; i += 4u, entry += 16u) {
+        const uint32_t four = hyst_load32(x, i / 4u) >> b;
+        if (four & 1u) {
+            *list++ = (uint16_t)entry;
+        }
+        if (four & 0x100u) {
+            *list++ = (uint16_t)(entry + 4u);
+        }
+        if (four & 0x10000u) {
+            *list++ = (uint16_t)(entry + 8u);
+        }
+        if (four & 0x1000000u) {
+            *list++ = (uint16_t)(entry + 12u);
+        }
+    }
+    for (; i < n; i++, entry += 4u) {
+        if (((uint32_t)x[i] >> b) & 1u) {
+            *list++ = (uint16_t)entry;
+        }
+    }
+    return list;
+}
+
+/* The same for elements of 16 bits. */
+static uint16_t *list_halves(const unsigned char *x, uint32_t n, uint32_t b, uint16_t *list)
+{
+    uint32_t entry = 0, i;
+    for (i = 0; i + 2u <= n; i += 2u, entry += 8u) {
+        const uint32_t two = hyst_load32(x, i / 2u) >> b;
+        if (two & 1u) {
+            *list++ = (uint16_t)entry;
+        }
+        if (two & 0x10000u) {
+            *list++ = (uint16_t)(entry + 4u);
+        }
+    }
+    if (i < n && (((uint32_t)x[2u * i + b / 8u] >> (b & 7u)) & 1u)) {
+        *list++ = (uint16_t)entry;
+    }
+    return list;
+}
+
 /* Lists the elements that have bit b of their 8 or 16 bits. */
 static void list_plane(const unsigned char *x, uint32_t bytes, uint32_t k, uint32_t b,
                        hyst_sliced_list *list)
 {
-    const unsigned char *at = x + b / 8u;
-    uint32_t part, first = 0, i;
+    uint32_t part, first = 0;
     list->parts = (k + HYST_LIST_SPAN - 1u) / HYST_LIST_SPAN;
     for (part = 0; part < list->parts; part++) {
         const uint32_t left = k - first, n = left < HYST_LIST_SPAN ? left : HYST_LIST_SPAN;
-        uint32_t length = 0;
-        for (i = 0; i < n; i++, at += bytes) {
-            /* length <= i */
-            list->at[first + length] = (uint16_t)(i * 4u);
-            length += ((uint32_t)*at >> (b & 7u)) & 1u;
-        }
-        list->length[part] = length;
+        const unsigned char *from = x + first * bytes;
+        uint16_t *at = list->at + first;
+        uint16_t *end = bytes == 1u ? list_bytes(from, n, b, at) : list_halves(from, n, b, at);
+        list->length[part] = (uint32_t)(end - at);
         first += n;
     }
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from kernel_harness import Kernels, assert_identical, build, run_example
@@ -22,7 +24,12 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
     return Kernels(build("portable32", tmp_path_factory.mktemp("sliced")))
 
 
-def same(kernels: Kernels, op: KernelOp, types: tuple[TensorType, ...], arrays: list) -> None:
+def same(
+    kernels: Kernels,
+    op: KernelOp,
+    types: tuple[TensorType, ...],
+    arrays: list[np.ndarray[Any, Any]],
+) -> None:
     for with_sums in (False, True):
         got = run_example(kernels, op, types, arrays, with_sums=with_sums)
         for mine, theirs in zip(got, op.reference(*arrays), strict=True):
@@ -61,8 +68,8 @@ def test_convolution_of_any_density_with_odd_numbers_of_taps_outside(
     size = 6 * 5 * depth
     counts = (0, 1, size // 2 - 1, size // 2, size // 2 + 1, size - 1, size)
     x = np.stack([signs(rng, (6, 5, depth), ones) for ones in counts])
-    types = (TensorType("b1", (6, 5, depth)), TensorType("b1", (33, 3, 3, depth)))
-    types += step_types("b1", 1, 33)
+    shapes = (TensorType("b1", (6, 5, depth)), TensorType("b1", (33, 3, 3, depth)))
+    types = (*shapes, *step_types("b1", 1, 33))
     t = rng.integers(-2 * depth, 2 * depth + 1, (1, 1, 33)).astype(np.int16)
     arrays = [x, signs(rng, (33, 3, 3, depth), 150 * depth), t, signs(rng, (1, 33), 11)]
     for tile in (1, 2, 5):

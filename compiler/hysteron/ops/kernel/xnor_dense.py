@@ -20,7 +20,6 @@ from hysteron.ops.kernel._base import (
     Params,
     check_count,
     check_dtype,
-    check_field,
     check_range,
     check_rank,
     check_shape,
