@@ -72,11 +72,11 @@ static void list_plane(const unsigned char *x, uint32_t bytes, uint32_t k, uint3
     }
 }
 
-/* Counters of w = 2 bit - 1 become sums: 2 (sum of x over the one bits) - total. */
-static void finish(uint32_t *sum, uint32_t total)
+/* Planes of counters turn into sums of w = 2 bit - 1: 2 (sum of x over the one bits) - total. */
+static void finish(uint32_t *sum, uint32_t planes, uint32_t total)
 {
     uint32_t values[32], j;
-    hyst_sliced_values(sum, 32, values);
+    hyst_sliced_values(sum, planes, values);
     for (j = 0; j < 32u; j++) {
         sum[j] = 2u * values[j] - total;
     }
@@ -90,8 +90,11 @@ void hyst_int_sliced(const void *x, int32_t type, int32_t total, uint32_t k, con
     const unsigned char *minus = (const unsigned char *)negative;
     uint32_t *sum = (uint32_t *)acc; /* the unsigned type of the same objects */
     hyst_sliced_list list;
-    uint32_t b, i;
+    uint32_t planes = bytes * 8u, b, i; /* k < 2^(planes - bits of x): sums fit */
     list.at = list_at;
+    while (planes < 32u && (k >> (planes - bytes * 8u)) != 0u) {
+        planes++;
+    }
     for (i = 0; i < blocks * 32u; i++) {
         sum[i] = 0;
     }
@@ -114,7 +117,7 @@ void hyst_int_sliced(const void *x, int32_t type, int32_t total, uint32_t k, con
                 hyst_sliced_add_list(&list, plus + skip, at + b);
             }
             if (b == last) {
-                finish(at, (uint32_t)total);
+                finish(at, planes, (uint32_t)total);
             }
             if (top) {
                 hyst_sliced_count(&list, plus + skip, 2u * weight, at);
