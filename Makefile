@@ -9,7 +9,7 @@ PYTHON  ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; exit; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench wheel clean need-cc
+.PHONY: help demo test test-all check bench bench-mcu wheel clean need-cc
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | \
@@ -33,6 +33,9 @@ check: $(VENV)/.test ## style, types, import contract, house limits
 
 bench: need-cc $(VENV)/.test ## host speed beside onnxruntime, fault trials beside PyTorch, same machine
 	@$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
+
+bench-mcu: $(VENV)/.test ## instructions per binary MAC on emulated cores, beside CMSIS-NN's int8
+	@$(BIN)/python tests/bench/mcu.py $(BENCH_ARGS)
 
 wheel: $(VENV)/.test ## build dist/*.whl
 	@$(PIP) wheel --no-deps --wheel-dir dist .

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/op_xnor_conv.h"
 
-#include "hyst/patch.h"
-#include "hyst/steps.h"
+#include "hyst/carry_save.h"
+#include "hyst/sliced_ct.h"
 #include "hyst/xnor_rows.h"
-#include "hyst/xnor_sliced.h"
+#include "hyst/xnor_sliced_conv.h"
 #include "hyst/xnor_tile.h"
 
 #define LANES ((uint32_t)HYST_TILE_LANES)
@@ -16,7 +16,6 @@ typedef struct layer {
     hyst_geometry g;
     const hyst_xnor_conv_params *p;
     const unsigned char *x, *w;
-    const void *sums;
     unsigned char *scratch;
     uint32_t taps, patch; /* bits and padded bytes of one patch */
     uint32_t per_group;   /* outputs of one group */
@@ -149,24 +148,59 @@ static void tiled(const layer *l, int32_t pixel, int32_t count, int32_t group)
     }
 }
 
-static void sliced(const layer *l, int32_t pixel, int32_t group)
+HYST_NEVER_INLINE void sliced(const layer *l, const hyst_sliced_layer *bits, int32_t pixel,
+                              int32_t group)
 {
-    const uint32_t first = (uint32_t)group * l->per_group, blocks = (l->per_group + 31u) / 32u;
+    const uint32_t blocks = hyst_sliced_blocks(bits->n);
     const uint32_t plane = (uint32_t)l->g.groups * blocks * l->taps * 4u;
     unsigned char *sign = l->scratch, *mask = sign + l->patch;
-    const int32_t masked = gather(l, pixel, group, sign, mask);
-    hyst_sliced_input input;
+    const void *valid = gather(l, pixel, group, sign, mask) ? mask : NULL;
+    hyst_sliced_list set, clear;
     int32_t acc[32];
     uint32_t b;
-    input.k = l->taps;
-    input.lists = (uint16_t *)(void *)(mask + l->patch);
-    hyst_sliced_lists(&input, sign, masked ? mask : NULL, l->sums != NULL && !masked);
+    set.at = (uint16_t *)(void *)(mask + l->patch);
+    clear.at = set.at + l->taps;
+    if (!valid && l->p->w_type == HYST_B1) {
+        hyst_sliced_bits(bits, sign, (uint32_t)group, (uint32_t)pixel, set.at);
+        return;
+    }
+    if (!valid && bits->sums) {
+        hyst_sliced_ternary(bits, sign, plane, (uint32_t)group, (uint32_t)pixel, set.at);
+        return;
+    }
+    hyst_list_bits(sign, valid, 0, l->taps, &set);
+    hyst_list_bits(sign, valid, 0xffffffffu, l->taps, &clear);
     for (b = 0; b < blocks; b++) {
-        const uint32_t o = b * 32u, n = l->per_group - o < 32u ? l->per_group - o : 32u;
-        const unsigned char *block = l->w + ((uint32_t)group * blocks + b) * l->taps * 4u;
-        hyst_xnor_sliced(&input, block, l->p->w_type == HYST_T2 ? block + plane : NULL, l->sums,
-                         first + o, n, acc);
-        hyst_sink_put(&l->sink, (uint32_t)pixel, first + o, n, acc);
+        const uint32_t o = b * 32u, n = bits->n - o < 32u ? bits->n - o : 32u;
+        const unsigned char *block = hyst_sliced_block(bits, (uint32_t)group * blocks + b);
+        hyst_xnor_sliced(&set, &clear, block, l->p->w_type == HYST_T2 ? block + plane : NULL, acc);
+        hyst_sink_put(&l->sink, (uint32_t)pixel, (uint32_t)group * bits->n + o, n, acc);
+    }
+}
+
+static void all_sliced(const layer *l, const void *sums)
+{
+    hyst_sliced_layer bits;
+    int32_t pixel, group;
+    bits.k = l->taps;
+    bits.n = l->per_group;
+    bits.planes = hyst_sliced_planes(l->taps);
+    bits.w = l->w;
+    bits.sums = sums;
+    bits.sink = &l->sink;
+    if (l->p->layout == HYST_SLICED_CT) {
+        hyst_sliced_ct_conv(&l->g, &bits, l->x, l->scratch);
+        return;
+    }
+    if (l->p->x_type == HYST_B1 && l->p->w_type == HYST_B1
+        && hyst_sliced_conv_fits(&l->g, (uint32_t)l->p->tile)) {
+        hyst_xnor_sliced_conv(&l->g, &bits, l->x, (uint32_t)l->p->tile, l->scratch);
+        return;
+    }
+    for (pixel = 0; pixel < l->g.out_h * l->g.out_w; pixel++) {
+        for (group = 0; group < l->g.groups; group++) {
+            sliced(l, &bits, pixel, group);
+        }
     }
 }
 
@@ -174,7 +208,7 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
                     const void *inv, void *out, void *out1, const void *sums, void *scratch)
 {
     const int32_t pixels = p->out_h * p->out_w;
-    int32_t tile = p->layout == HYST_SLICED ? 1 : p->tile;
+    int32_t tile = p->tile;
     /* 32-bit targets keep single pixels, so the linker drops the tiled code there. */
     const int32_t tiles_pay =
         HYST_WORD_BITS == 64 && tile >= (int32_t)LANES && p->w_type != HYST_T2;
@@ -184,7 +218,6 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
     l.p = p;
     l.x = (const unsigned char *)x;
     l.w = (const unsigned char *)w;
-    l.sums = sums;
     l.scratch = (unsigned char *)scratch;
     l.taps = hyst_geometry_taps(&l.g);
     l.patch = hyst_plane_bytes(l.taps);
@@ -199,15 +232,17 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
     l.sink.out[0] = out;
     l.sink.out[1] = out1;
     hyst_sink_begin(&l.sink);
+    if (p->layout != HYST_ROWS) {
+        all_sliced(&l, sums);
+        return;
+    }
     if (tiles_pay && tile > 16 && l.patch > CACHED / 32u) {
         tile = 16;
     }
     for (pixel = 0; pixel < pixels; pixel += tile) {
         const int32_t count = pixels - pixel < tile ? pixels - pixel : tile;
         for (group = 0; group < p->groups; group++) {
-            if (p->layout == HYST_SLICED) {
-                sliced(&l, pixel, group);
-            } else if (tiles_pay) {
+            if (tiles_pay) {
                 tiled(&l, pixel, count, group);
             } else {
                 rows(&l, pixel, count, group);

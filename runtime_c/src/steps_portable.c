@@ -27,27 +27,33 @@ static void put_bits(void *out, uint32_t at, uint32_t bits, uint32_t n)
     }
 }
 
+void hyst_sink_bits(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t n, uint32_t p,
+                    uint32_t bits)
+{
+    const unsigned char *inv =
+        (const unsigned char *)sink->inv + p * hyst_plane_bytes(sink->channels);
+    bits = (bits & (0xffffffffu >> (32u - n))) ^ (uint32_t)hyst_get_bits(inv, c0, n);
+    put_bits(sink->out[p], pixel * sink->channels + c0, bits, n);
+}
+
 void hyst_sink_put(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t n,
                    const int32_t *acc)
 {
-    const uint32_t at = pixel * sink->channels + c0;
-    const uint32_t planes = sink->out_kind == HYST_OUT_B1 ? 1u : 2u;
+    const uint32_t planes = hyst_sink_planes(sink);
     uint32_t p, f;
-    if (sink->out_kind == HYST_OUT_I32) {
+    if (planes == 0u) {
         for (p = 0; p < n; p++) {
-            hyst_put_i32(sink->out[0], at + p, acc[p]);
+            hyst_put_i32(sink->out[0], pixel * sink->channels + c0 + p, acc[p]);
         }
         return;
     }
     for (p = 0; p < planes; p++) {
-        const unsigned char *inv =
-            (const unsigned char *)sink->inv + p * hyst_plane_bytes(sink->channels);
-        uint32_t bits = (uint32_t)hyst_get_bits(inv, c0, n);
+        uint32_t bits = 0;
         for (f = 0; f < sink->flips; f++) {
             bits ^= hyst_ge_bits(acc, sink->t, sink->t_type,
                                  (p * sink->flips + f) * sink->channels + c0, n);
         }
-        put_bits(sink->out[p], at, bits, n);
+        hyst_sink_bits(sink, pixel, c0, n, p, bits);
     }
 }
 

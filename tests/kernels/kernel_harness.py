@@ -109,8 +109,8 @@ def declarations() -> str:
         assert len(found) == 1, f"{header.name} needs exactly one cffi block"
         blocks.append(found[0])
     blocks.append(
-        "void hyst_sliced_sums(const void *w, int32_t k, int32_t n, int32_t groups,"
-        " int32_t ternary, void *sums);"
+        "void hyst_sliced_sums(const void *w, const void *t, int32_t t_type, int32_t steps,"
+        " int32_t k, int32_t n, int32_t groups, int32_t ternary, void *sums);"
     )
     return "\n".join(blocks)
 
@@ -233,7 +233,7 @@ class Kernels:
             args = [inputs[0], (inputs[1:] + consts)[0]]
         args += outs + [null] * (op.OUTPUTS[1] - len(outs))
         if op.SUMS:
-            args.append(self._sums(op, types, consts[0]) if with_sums else null)
+            args.append(self._sums(op, types, consts) if with_sums else null)
         before = [bytes(self.ffi.buffer(words)) for words in inputs + consts]
         getattr(self.lib, f"hyst_{op.name}")(params, *args, scratch)
         assert before == [bytes(self.ffi.buffer(words)) for words in inputs + consts]
@@ -243,20 +243,14 @@ class Kernels:
             for words, type_ in zip(outs, results, strict=True)
         ]
 
-    def _sums(self, op: KernelOp, types: tuple[TensorType, ...], weights: Any) -> Any:
+    def _sums(self, op: KernelOp, types: tuple[TensorType, ...], consts: list[Any]) -> Any:
         size = op.sums_bytes(*types)
         if not size:
             return self.ffi.NULL
         sums = self._buffer(b"", size)
-        w = types[1]
-        self.lib.hyst_sliced_sums(
-            weights,
-            w.size // w.shape[0],
-            w.shape[0],
-            getattr(op, "groups", 1),
-            int(w.dtype == "t2"),
-            sums,
-        )
+        t = consts[1] if len(consts) > 1 else self.ffi.NULL
+        numbers = [value for _, value in op.sums_params(*types)]
+        self.lib.hyst_sliced_sums(consts[0], t, *numbers, sums)
         assert self._guarded(sums)
         return sums
 

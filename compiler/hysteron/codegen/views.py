@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 
 from hysteron.codegen.ecc_views import EccView, ecc_view, tile_offsets
 from hysteron.codegen.golden import VectorView, golden_views, word_lines
@@ -204,7 +203,9 @@ def _layer(
     if op.SUMS:
         table = f"ctx->sums + {sums_at // 8}" if nbytes else "NULL"
         arguments.append(table)
-        sums = (consts[0], *_sums_arguments(op, types[split]), table) if nbytes else ()
+        steps = consts[1] if len(consts) > 1 else "NULL"
+        given = _sums_arguments(op, types)
+        sums = (consts[0], steps, *given, table) if nbytes else ()
     # Sums of decoded constants are made anew by each inference: the memory may change.
     codes = [program.layout.by_const[tensor].code for tensor in node.inputs[split:]]
     fetched = bool(sums) and any(codes)
@@ -219,10 +220,9 @@ def _layer(
     return view, nbytes
 
 
-def _sums_arguments(op: KernelOp, weights: TensorType) -> tuple[str, ...]:
-    """Return k, n, groups and ternary of ``hyst_sliced_sums``."""
-    groups, ternary = getattr(op, "groups", 1), int(weights.dtype == "t2")
-    return (str(prod(weights.shape[1:])), str(weights.shape[0]), str(groups), str(ternary))
+def _sums_arguments(op: KernelOp, types: list[TensorType]) -> tuple[str, ...]:
+    """Return t_type, steps, k, n, groups and ternary of ``hyst_sliced_sums``."""
+    return tuple(str(value) for _, value in op.sums_params(*types))
 
 
 def _field(name: str, type_: TensorType, source: str) -> FieldView:
@@ -257,7 +257,7 @@ def _headers(
     """Return the runtime headers the generated code includes, sorted."""
     found = {f"hyst/op_{layer.op}.h" for layer in layers} | set(ecc.headers if ecc else ())
     if any(layer.sums for layer in layers):
-        found.add("hyst/xnor_sliced.h")
+        found.add("hyst/sliced_steps.h")
     if any(field.is_float for field in inputs):
         found.add("hyst/input.h")
     return tuple(sorted(found))

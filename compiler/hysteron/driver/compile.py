@@ -76,7 +76,7 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
         weight_tolerance=options.weight_tolerance,
     )
     tiers = assign_tiers(imported.graph)
-    layout = "rows" if options.constant_time else target.isa.weight_layout
+    layout = _layout(target, options)
     compiled = run_pipeline(imported.graph, tiers, layout, after, _tile(target))
     graph, output = _with_outputs(compiled, options)
     plan = plan_buffers(graph)
@@ -103,6 +103,12 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
         *(f"{what} is dropped: it does not change the class" for what in compiled.dropped),
     )
     return CompiledModel(program, imported, tiers, compiled.head, target, options, notes)
+
+
+def _layout(target: Target, options: Options) -> str:
+    """Return the weight layout: that of the target, or its form whose time has no data in it."""
+    layout = target.isa.weight_layout
+    return "sliced_ct" if options.constant_time and layout == "sliced" else layout
 
 
 def _tile(target: Target) -> int:

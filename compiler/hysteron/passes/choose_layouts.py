@@ -2,16 +2,31 @@
 
 Without a popcount instruction the set-bit list over 32-output groups needs half
 the instructions of any popcount formulation, so such ISAs ask for ``sliced``.
-A layer whose outputs fill their last group of 32 badly stays in ``rows``: the
-group is stored and computed whole. A tile of several pixels reads each row of
-weights once per tile; it costs scratch RAM, so small targets keep single pixels.
+A layer stays in ``rows`` where that is expected to be faster (layout_costs), or
+where its outputs fill their last group of 32 so badly that its weights, stored
+for the whole group, would take much more flash. In ``rows`` a tile of several pixels reads each
+row of weights once per tile; it costs scratch RAM, so small targets keep single
+pixels. In ``sliced`` the pixels of a tile share a list of set bits: the widest
+tile is taken whose scratch stays small. ``sliced_ct`` reads the same weights
+without a list and holds for binary operands; the other layers stay in ``rows``,
+whose time does not depend on data either.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from hysteron.ir.graph import Graph, Node
+from hysteron.ops.kernel.xnor_conv import XnorConv
+from hysteron.ops.kernel.xnor_dense import XnorDense
+from hysteron.passes.layout_costs import Product, instructions, weight_bytes
+
+#: Scratch that a list shared by several pixels may take: a quarter of the RAM of the smallest
+#: parts (16 KB). Assumption: beyond it, longer lists save little (docs/kernels.md).
+LIST_SCRATCH_BYTES: Final = 4096
+#: Flash that speed may cost, times the weights in ``rows``. Assumption: 24 of 32 outputs used.
+MOST_WEIGHT_BYTES: Final = 4 / 3
 
 
 @dataclass(frozen=True)
@@ -29,9 +44,11 @@ class ChooseLayouts:
         return graph.with_nodes(nodes) if changed else graph
 
     def _chosen(self, graph: Graph, node: Node) -> Node:
-        layout = self.layout if _fills_groups(graph, node) else "rows"
-        # Sliced weights are walked pixel by pixel: a wider tile would only cost RAM.
-        wanted = {"layout": layout, "tile": self.tile if layout == "rows" else 1}
+        layout = self._layout(graph, node)
+        tile = self.tile if layout == "rows" else 1
+        if layout == "sliced":
+            tile = _shared_tile(graph, node)
+        wanted = {"layout": layout, "tile": tile}
         fields = {
             key: value for key, value in wanted.items() if getattr(node.op, key, value) != value
         }
@@ -39,10 +56,41 @@ class ChooseLayouts:
             return node
         return replace(node, op=replace(node.op, **fields))  # type: ignore[type-var]
 
+    def _layout(self, graph: Graph, node: Node) -> str:
+        product = product_of(graph, node)
+        if self.layout == "rows" or product is None or product.k >= 2**16:
+            return "rows"
+        if self.layout == "sliced_ct" and not _is_binary(graph, node):
+            return "rows"
+        slower = instructions(product, self.layout) >= instructions(product, "rows")
+        room = MOST_WEIGHT_BYTES * weight_bytes(product, "rows")
+        return "rows" if slower or weight_bytes(product, self.layout) > room else self.layout
 
-def _fills_groups(graph: Graph, node: Node) -> bool:
-    """Return True when groups of 32 outputs waste at most a quarter."""
-    if len(node.inputs) < 2:
-        return False
-    outputs = graph.types[node.inputs[1]].shape[0] // int(getattr(node.op, "groups", 1))
-    return 4 * outputs >= 3 * (-(-outputs // 32) * 32)
+
+def _is_binary(graph: Graph, node: Node) -> bool:
+    """Return True for a product of b1 inputs and b1 weights."""
+    binary = isinstance(node.op, XnorConv | XnorDense)
+    return binary and {graph.types[name].dtype for name in node.inputs[:2]} == {"b1"}
+
+
+def product_of(graph: Graph, node: Node) -> Product | None:
+    """Return the node's product of bits, None for an op without a layout."""
+    if not hasattr(node.op, "layout"):
+        return None
+    x, w = (graph.types[name] for name in node.inputs[:2])
+    groups = int(getattr(node.op, "groups", 1))
+    return Product(x.dtype, w.dtype, w.size // w.shape[0], w.shape[0] // groups, groups)
+
+
+def _shared_tile(graph: Graph, node: Node) -> int:
+    """Return the most pixels of a row, at most 32, that share a list within the scratch bound."""
+    if not isinstance(node.op, XnorConv) or not _is_binary(graph, node):
+        return 1
+    types = [graph.types[name] for name in node.inputs]
+    width = graph.types[node.outputs[0]].shape[1]
+    for pieces in range(-(-width // 32), width):
+        tile = -(-width // pieces)
+        op = replace(node.op, layout="sliced", tile=tile)
+        if op.scratch_bytes(*types) <= LIST_SCRATCH_BYTES:
+            return tile
+    return 1

@@ -3,8 +3,10 @@
  *
  * x: (in_h, in_w, in_c) bits (t2: two planes). w: out_c outputs of kernel_h * kernel_w *
  * in_c / groups weights as in op_xnor_dense.h, per group. pad_value 0 leaves taps outside
- * the map out of the sum; -1 and +1 are bits. tile >= 1 pixels are gathered at once.
- * sums: from hyst_sliced_sums, or NULL. abs(accumulator) <= taps.
+ * the map out of the sum; -1 and +1 are bits. tile >= 1 pixels are gathered
+ * at once, or with HYST_SLICED share lists.
+ * sums: from hyst_sliced_sums, or NULL. abs(accumulator) <= taps <= 65535 unless layout rows;
+ * HYST_SLICED_CT takes b1 only.
  * t: i16 or i32 (planes, flips, channels); inv: each plane's bits padded to 8 bytes; both NULL for
  * HYST_OUT_I32. out1: second output of HYST_OUT_B1X2, else NULL.
  * Buffers are aligned to 8 bytes (4 on 32-bit targets) and do not overlap. Any bytes in

@@ -3,7 +3,7 @@
  *
  * x: bit string of k elements (t2: two planes). w: n rows, or blocks of 32 outputs;
  * t2: positive plane, then negative. sums: from hyst_sliced_sums, or NULL.
- * abs(accumulator) <= k. k <= 65535 with layout sliced.
+ * abs(accumulator) <= k. k <= 65535 unless layout rows; HYST_SLICED_CT takes b1 only.
  * t: i16 or i32 (planes, flips, channels); inv: each plane's bits padded to 8 bytes; both NULL for
  * HYST_OUT_I32. out1: second output of HYST_OUT_B1X2, else NULL.
  * Buffers are aligned to 8 bytes (4 on 32-bit targets) and do not overlap. Any bytes in

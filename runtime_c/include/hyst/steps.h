@@ -23,6 +23,12 @@ typedef struct hyst_sink {
     void *out[2];
 } hyst_sink;
 
+/* Planes of a packed output; 0 for HYST_OUT_I32. */
+static inline uint32_t hyst_sink_planes(const hyst_sink *sink)
+{
+    return sink->out_kind == HYST_OUT_I32 ? 0u : sink->out_kind == HYST_OUT_B1 ? 1u : 2u;
+}
+
 /* Clears packed outputs; call once per kernel run. out[1] of t2 is the second plane. */
 void hyst_sink_begin(hyst_sink *sink);
 
@@ -33,6 +39,11 @@ void hyst_sink_put(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t 
 /* The same for count <= 16 positions: pixel_of[p] < 0 is none, acc has 32 entries for each. */
 void hyst_sink_put_all(const hyst_sink *sink, const int32_t *pixel_of, uint32_t count, uint32_t c0,
                        uint32_t n, const int32_t *acc);
+
+/* Writes bits of plane p < 2 of the same channels: XOR_f [acc >= t[p,f,c]], before inversion.
+ * Bits from n on are ignored. */
+void hyst_sink_bits(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t n, uint32_t p,
+                    uint32_t bits);
 
 #ifdef __cplusplus
 }

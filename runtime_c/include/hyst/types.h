@@ -15,6 +15,7 @@ enum {
 
 enum { HYST_OUT_I32 = 0, HYST_OUT_B1 = 1, HYST_OUT_T2 = 2, HYST_OUT_B1X2 = 3 };
 
-enum { HYST_ROWS = 0, HYST_SLICED = 1 };
+/* HYST_SLICED_CT: the weights of HYST_SLICED, read so that time does not depend on data */
+enum { HYST_ROWS = 0, HYST_SLICED = 1, HYST_SLICED_CT = 2 };
 
 #endif

@@ -35,7 +35,7 @@ def _candidates(program: Program, memory: str, *settings: str) -> list[Candidate
 
 
 def _cost(program: Program, memory: str, *settings: str) -> Cost:
-    (candidate,) = _candidates(program, memory, settings=settings)
+    (candidate,) = _candidates(program, memory, *settings)
     found = cost(program, candidate)
     assert found is not None
     return found

@@ -14,7 +14,7 @@ for those its node does not have. Types and arrays are given in the same order:
 activations first, then constants.
 
 ``sums`` (ops with ``SUMS``) points to ``sums_bytes`` bytes of RAM that
-``hyst_sliced_sums(w, k, n, groups, ternary, sums)`` of hyst/xnor_sliced.h filled
+``hyst_sliced_sums(w, t or NULL, <sums_params>, sums)`` of hyst/sliced_steps.h filled
 after the image was loaded; it is an optimisation: NULL gives the same result, slower.
 
 Constant encodings (``const_encodings``): ``rows`` and ``sliced`` are weight
@@ -43,6 +43,8 @@ IntArray = npt.NDArray[Any]
 DTYPE_CODES: Final = {"b1": 0, "t2": 1, "u8": 2, "i8": 3, "i16": 4, "i32": 5, "f32": 6}
 OUT_CODES: Final = {"i32": 0, "b1": 1, "t2": 2, "b1x2": 3}
 LAYOUT_CODES: Final = {"rows": 0, "sliced": 1}
+#: ``sliced_ct`` stores weights as ``sliced`` and reads all of them: time without data.
+BINARY_LAYOUT_CODES: Final = {**LAYOUT_CODES, "sliced_ct": 2}
 
 #: Bytes of one element of the byte-sized encodings.
 ELEMENT_BYTES: Final = {"u8": 1, "i8": 1, "i16": 2, "i32": 4, "f32": 4}
@@ -88,6 +90,10 @@ class KernelOp(Op):
     def sums_bytes(self, *types: TensorType) -> int:
         """Return the RAM for ``hyst_sliced_sums``, 0 when it is not used."""
         return 0
+
+    def sums_params(self, *types: TensorType) -> Params:
+        """Return (name, value) of the integer arguments of ``hyst_sliced_sums`` in C order."""
+        raise NotImplementedError
 
     def activation_count(self, *types: TensorType) -> int:
         """Return how many of the inputs are activations (they come first)."""

@@ -110,14 +110,9 @@ def integer_bound(op: Op, k: int, dtype: str) -> int:
     return bound
 
 
-def bit_scratch(k: int, layout: str, patches: int) -> int:
-    """Return the scratch of a binary product of ``k`` taps.
-
-    A patch is two bit strings, signs and mask; layout ``sliced`` adds two lists
-    of 16-bit indices.
-    """
-    lists = 2 * _aligned(2 * k) if layout == "sliced" else 0
-    return 16 * row_words(k) * patches + lists
+def bit_scratch(k: int, patches: int) -> int:
+    """Return the scratch of a binary product of ``k`` taps: signs and mask of each patch."""
+    return 16 * row_words(k) * patches
 
 
 def integer_scratch(x: TensorType, k: int, layout: str, *, gathered: bool) -> int:

@@ -10,10 +10,10 @@ import numpy as np
 
 from hysteron.ir.types import Array, TensorType
 from hysteron.ops.kernel._base import (
+    BINARY_LAYOUT_CODES,
     BITS,
     DTYPE_CODES,
     I32_MAX,
-    LAYOUT_CODES,
     OUT_CODES,
     Example,
     KernelOp,
@@ -31,6 +31,18 @@ from hysteron.ops.kernel._conv import (
     conv_taps,
     infer_conv,
 )
+from hysteron.ops.kernel._sliced import (
+    LIST_SPAN,
+    blocks_of,
+    border_bytes,
+    check_layout,
+    counter_planes,
+    list_scratch,
+    shared_list_scratch,
+    stored_layout,
+    sums_bytes,
+    sums_params,
+)
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
 LANES = 8  # HYST_TILE_LANES of xnor_tile.h
@@ -43,7 +55,8 @@ class XnorConv(KernelOp):
 
     Inputs: x b1/t2 (H,W,C), w b1/t2 (O,KH,KW,C/groups) [, t i16/i32 (P,F,O), inv b1 (P,O)].
     ``pad_value`` 0 leaves the taps outside the map out of the sum. ``tile`` is how many
-    pixels are gathered at once: 1 needs least RAM, 8 is fastest on hosts with caches.
+    pixels are gathered at once: 1 needs least RAM, 8 is fastest on hosts with caches; with
+    layout ``sliced`` it is how many share a list, best a whole row.
     """
 
     name: ClassVar[str] = "xnor_conv"
@@ -55,6 +68,10 @@ class XnorConv(KernelOp):
         "xnor_rows",
         "xnor_tile",
         "xnor_sliced",
+        "xnor_sliced_conv",
+        "sliced_steps",
+        "sliced_border",
+        "sliced_ct",
         "steps",
         "ge_bits",
     )
@@ -81,10 +98,10 @@ class XnorConv(KernelOp):
         x, w = types[:2]
         check_dtype(self, "x", x, *BITS)
         shape = infer_conv(self, self, x, w, BITS)
-        check_field(self, "layout", self.layout, tuple(LAYOUT_CODES))
+        check_layout(self, self.layout, x, w)
         check_field(self, "pad_value", self.pad_value, (-1, 0, 1))
         check_range(self, "tile", self.tile, 1, 32)
-        limit = 2**16 - 1 if self.layout == "sliced" else I32_MAX
+        limit = I32_MAX if self.layout == "rows" else 2**16 - 1
         check_range(self, "K", conv_taps(w), 1, limit)
         return infer_steps(self, self.out, self.flips, shape, types[2:])
 
@@ -104,28 +121,52 @@ class XnorConv(KernelOp):
             ("t_type", DTYPE_CODES[types[2].dtype if len(types) > 2 else "i32"]),
             ("out_kind", OUT_CODES[self.out]),
             ("flips", self.flips),
-            ("layout", LAYOUT_CODES[self.layout]),
+            ("layout", BINARY_LAYOUT_CODES[self.layout]),
             ("tile", self.tile),
         )
 
     def scratch_bytes(self, *types: TensorType) -> int:
-        """Return the bytes of ``tile`` patches and, for sliced weights, the index lists.
+        """Return the bytes of ``tile`` patches or, for sliced weights, of the index lists.
 
         From LANES pixels on, whole groups of LANES that start on a cache line, and one patch
         to gather into.
         """
-        k = conv_taps(types[1])
+        x, w = types[:2]
+        if self.layout != "rows":
+            return self._sliced_scratch(x, w)
         if self.tile < LANES:
-            return bit_scratch(k, self.layout, self.tile)
-        return bit_scratch(k, self.layout, -(-self.tile // LANES) * LANES + 1) + CACHE_LINE
+            return bit_scratch(conv_taps(w), self.tile)
+        return bit_scratch(conv_taps(w), -(-self.tile // LANES) * LANES + 1) + CACHE_LINE
+
+    def _sliced_scratch(self, x: TensorType, w: TensorType) -> int:
+        outputs, kernel_h, kernel_w, depth = w.shape
+        blocks = blocks_of(outputs, self.groups) // self.groups
+        planes = counter_planes(conv_taps(w))
+        if self.layout == "sliced_ct":
+            return bit_scratch(conv_taps(w), 1) // 2 + border_bytes(blocks, planes)
+        columns = self.tile_columns(x, w)
+        words = ((kernel_h - 1) * kernel_w + columns) * depth
+        if x.dtype == w.dtype == "b1" and self.dilation_w == 1 and words <= LIST_SPAN:
+            return shared_list_scratch(columns, depth, kernel_h, blocks, planes)
+        return list_scratch(x, w, conv_taps(w), 1)
+
+    def tile_columns(self, x: TensorType, w: TensorType) -> int:
+        """Return the input columns under ``tile`` neighbouring pixels; with pads of 0 real ones."""
+        _, out_w, _ = infer_conv(self, self, x, w, BITS)
+        columns = (min(self.tile, out_w) - 1) * self.stride_w + w.shape[2]
+        return min(columns, x.shape[1]) if self.pad_value == 0 else columns
 
     def sums_bytes(self, *types: TensorType) -> int:
-        """Return 4 bytes per output for sliced weights and binary inputs."""
-        return 4 * types[1].shape[0] if self.layout == "sliced" and types[0].dtype == "b1" else 0
+        """Return the bytes of the threshold tables or sums of sliced weights, binary inputs."""
+        return sums_bytes(self, types, self.groups)
+
+    def sums_params(self, *types: TensorType) -> Params:
+        """Return the integer arguments of hyst_sliced_sums."""
+        return sums_params(self, types, self.groups)
 
     def const_encodings(self, *types: TensorType) -> tuple[str, ...]:
         """Return the weight layout, then plain thresholds and inversion bits."""
-        return (self.layout, "plain", "bits")[: len(types) - 1]
+        return (stored_layout(self.layout), "plain", "bits")[: len(types) - 1]
 
     @classmethod
     def examples(cls) -> Iterator[Example]:
@@ -135,11 +176,13 @@ class XnorConv(KernelOp):
         number = 0
         for x_shape, w_shape, fields in conv_examples():
             for pad_value in (-1, 0, 1):
-                for layout in LAYOUT_CODES:
+                for layout in BINARY_LAYOUT_CODES:
                     out, flips = kinds[number % len(kinds)]
                     x, w = operands[number % len(operands)]
                     tile = (1, 3, 8)[number % 3]
                     number += 1
+                    if layout == "sliced_ct":
+                        x = w = "b1"
                     op = cls(
                         **fields,
                         pad_value=pad_value,

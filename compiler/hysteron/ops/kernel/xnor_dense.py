@@ -10,23 +10,29 @@ import numpy as np
 
 from hysteron.ir.types import Array, TensorType
 from hysteron.ops.kernel._base import (
+    BINARY_LAYOUT_CODES,
     BITS,
     DTYPE_CODES,
     I32_MAX,
-    LAYOUT_CODES,
     OUT_CODES,
     Example,
     KernelOp,
     Params,
     check_count,
     check_dtype,
-    check_field,
     check_range,
     check_rank,
     check_shape,
     exact_matmul,
 )
 from hysteron.ops.kernel._conv import bit_scratch
+from hysteron.ops.kernel._sliced import (
+    check_layout,
+    list_scratch,
+    stored_layout,
+    sums_bytes,
+    sums_params,
+)
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
 
@@ -44,6 +50,9 @@ class XnorDense(KernelOp):
         "op_xnor_dense",
         "xnor_rows",
         "xnor_sliced",
+        "sliced_steps",
+        "sliced_border",
+        "sliced_ct",
         "steps",
         "ge_bits",
     )
@@ -62,8 +71,8 @@ class XnorDense(KernelOp):
         check_rank(self, "x (K,)", x, 1)
         check_rank(self, "w (N, K)", w, 2)
         check_shape(self, "w (N, K)", w, (w.shape[0], x.shape[0]))
-        check_field(self, "layout", self.layout, tuple(LAYOUT_CODES))
-        limit = 2**16 - 1 if self.layout == "sliced" else I32_MAX
+        check_layout(self, self.layout, x, w)
+        limit = I32_MAX if self.layout == "rows" else 2**16 - 1
         check_range(self, "K", x.shape[0], 1, limit)
         return infer_steps(self, self.out, self.flips, (w.shape[0],), types[2:])
 
@@ -84,20 +93,29 @@ class XnorDense(KernelOp):
             ("t_type", DTYPE_CODES[types[2].dtype if len(types) > 2 else "i32"]),
             ("out_kind", OUT_CODES[self.out]),
             ("flips", self.flips),
-            ("layout", LAYOUT_CODES[self.layout]),
+            ("layout", BINARY_LAYOUT_CODES[self.layout]),
         )
 
     def scratch_bytes(self, *types: TensorType) -> int:
-        """Return the bytes of the mask and, for sliced weights, the index lists."""
-        return bit_scratch(types[0].shape[0], self.layout, 1)
+        """Return the bytes of the mask or, for sliced weights, of the index lists."""
+        x, w = types[:2]
+        if self.layout == "sliced_ct":
+            return 0
+        if self.layout == "sliced":
+            return list_scratch(x, w, x.shape[0], 0)
+        return bit_scratch(x.shape[0], 1)
 
     def sums_bytes(self, *types: TensorType) -> int:
-        """Return 4 bytes per row for sliced weights and binary inputs."""
-        return 4 * types[1].shape[0] if self.layout == "sliced" and types[0].dtype == "b1" else 0
+        """Return the bytes of the threshold tables or sums of sliced weights, binary inputs."""
+        return sums_bytes(self, types, 1)
+
+    def sums_params(self, *types: TensorType) -> Params:
+        """Return the integer arguments of hyst_sliced_sums."""
+        return sums_params(self, types, 1)
 
     def const_encodings(self, *types: TensorType) -> tuple[str, ...]:
         """Return the weight layout, then plain thresholds and inversion bits."""
-        return (self.layout, "plain", "bits")[: len(types) - 1]
+        return (stored_layout(self.layout), "plain", "bits")[: len(types) - 1]
 
     @classmethod
     def examples(cls) -> Iterator[Example]:
@@ -106,13 +124,22 @@ class XnorDense(KernelOp):
         outputs = (1, 8, 31, 32, 33, 64, 65, 3, 128)
         kinds = (("b1", 1), ("i32", 1), ("t2", 2), ("b1x2", 1), ("b1", 2), ("t2", 1))
         for number, (k, n) in enumerate(zip(sizes, outputs, strict=True)):
-            for layout in LAYOUT_CODES:
+            for layout in BINARY_LAYOUT_CODES:
                 for x, w in (("b1", "b1"), ("t2", "b1"), ("b1", "t2"), ("t2", "t2")):
                     out, flips = kinds[number % len(kinds)]
                     number += 1
+                    if layout == "sliced_ct" and "t2" in (x, w):
+                        continue
                     shapes = (TensorType(x, (k,)), TensorType(w, (n, k)))
                     steps = step_types(out, flips, n, ("i16", "i32")[number % 2])
                     yield cls(out=out, flips=flips, layout=layout), shapes + steps
+        # entries of a list reach 16384 words, so these have two parts; and the longest row
+        for x, w, n, k in (("b1", "b1", 40, 16421), ("b1", "t2", 3, 16421), ("t2", "b1", 2, 16421)):
+            shapes = (TensorType(x, (k,)), TensorType(w, (n, k)))
+            yield cls(out="b1", layout="sliced"), shapes + step_types("b1", 1, n, "i32")
+        for layout in ("sliced", "sliced_ct"):
+            shapes = (TensorType("b1", (65535,)), TensorType("b1", (2, 65535)))
+            yield cls(out="b1", layout=layout), shapes + step_types("b1", 1, 2, "i32")
         for x, w in (("b1", "b1"), ("t2", "t2")):
             # long rows: byte counters of vector code must be emptied in time
             yield cls(), (TensorType(x, (16129,)), TensorType(w, (5, 16129)))

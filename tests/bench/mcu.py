@@ -1,0 +1,80 @@
+"""Instructions per binary multiply-accumulate on emulated cores, beside CMSIS-NN's int8.
+
+``make bench-mcu`` runs it. Two layers, thresholds and packing included: dense 1024x1024 and
+conv 3x3 64->64 on 16x16 with zero pads. Counts are executed instructions, exact and
+repeatable; they are not cycles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "kernels"))
+
+from mcu_harness import FAMILIES, Case, McuKernels, cases, isas
+
+from hysteron.errors import ToolchainError
+from hysteron.ops.kernel.xnor_conv import XnorConv
+from hysteron.ops.kernel.xnor_dense import XnorDense
+from hysteron.targets import Isa
+
+#: Measured on the same shapes (conv with valid padding) with CMSIS-NN 99f736a6 and GCC 12.2 -O3,
+#: counted by QEMU: arm_fully_connected_s8 and arm_convolve_wrapper_s8, instructions per MAC.
+CMSIS_NN_INT8 = {
+    "cortex-m0": (6.13, 6.39),
+    "cortex-m3": (3.37, 2.72),
+    "cortex-m4": (1.92, 1.81),
+    "cortex-m7": (1.92, 1.81),
+    "cortex-m33": (1.92, 1.81),
+}
+DENSITIES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def per_mac(kernels: McuKernels, case: Case, density: float) -> float:
+    """Return instructions per multiply-accumulate of one case; checks its outputs."""
+    arrays = case.arrays(density)
+    run = kernels.run(case.op, case.types, arrays)
+    (wanted,) = case.op.reference(*arrays)
+    if not (run.outputs[0] == wanted[0]).all():
+        raise SystemExit(f"{kernels.isa.name}: wrong outputs of {case.op}")
+    return run.instructions / case.macs
+
+
+def report(isa: Isa, family: str) -> None:
+    """Print the lines of one core and compiler."""
+    try:
+        kernels = McuKernels(isa, [XnorDense, XnorConv], family)
+    except ToolchainError as error:
+        print(f"{isa.name}, {family}: {error}")
+        return
+    print(f"\n{isa.name}: {kernels.elf.version}")
+    print(f"  {' '.join(kernels.elf.flags)}")
+    known = CMSIS_NN_INT8.get(isa.name)
+    for layout in ("sliced", "sliced_ct"):
+        densities = DENSITIES if layout == "sliced" else (0.5,)
+        for column, case in enumerate(cases(layout)):
+            costs = [per_mac(kernels, case, density) for density in densities]
+            half = costs[densities.index(0.5)]
+            beside = f"int8 {known[column]:.2f}, {known[column] / half:4.1f}x" if known else ""
+            each = " ".join(f"{cost:.4f}" for cost in costs)
+            kind = "any input" if layout == "sliced_ct" else f"worst {max(costs):.4f}"
+            print(f"  {case.name:6} {layout:10} {half:.4f} ({kind}) {beside:18} {each}")
+
+
+def main() -> None:
+    """Measure every core with every compiler that is installed."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", default="", help="cores whose name contains this")
+    options = parser.parse_args()
+    print("instructions per binary MAC at half of the bits set, thresholds and packing included;")
+    print(f"then at densities {', '.join(map(str, DENSITIES))}")
+    for isa in isas():
+        for family in FAMILIES:
+            if options.only in isa.name:
+                report(isa, family)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Layouts and tiles: what is faster, what fits, and nothing that depends on data when asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from hysteron.ir.graph import Graph, Node
+from hysteron.ir.types import TensorType
+from hysteron.ops.kernel._base import KernelOp
+from hysteron.ops.kernel.int_dense import IntDense
+from hysteron.ops.kernel.xnor_conv import XnorConv
+from hysteron.ops.kernel.xnor_dense import XnorDense
+from hysteron.passes.choose_layouts import LIST_SCRATCH_BYTES, ChooseLayouts
+
+
+def graph_of(op: KernelOp, *types: TensorType) -> Graph:
+    names = tuple(f"t{i}" for i in range(len(types)))
+    every = {**dict(zip(names, types, strict=True)), "y": op.infer(*types)[0]}
+    return Graph(names[:1], ("y",), (Node(op, names, ("y",)),), every)
+
+
+def dense(k: int, n: int, x: str = "b1", w: str = "b1") -> Graph:
+    op = XnorDense() if x in ("b1", "t2") else IntDense()
+    return graph_of(op, TensorType(x, (k,)), TensorType(w, (n, k)))
+
+
+def layout(graph: Graph, wanted: str) -> str:
+    return str(ChooseLayouts(wanted).run(graph).nodes[0].op.layout)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("graph", "chosen"),
+    [
+        (dense(1024, 1024), "sliced"),
+        (dense(1024, 24), "sliced"),
+        (dense(1024, 23), "rows"),  # faster sliced, but 32 / 23 of the flash
+        (dense(9, 16), "sliced"),  # a row of 9 bits takes 8 bytes: sliced is smaller
+        (dense(1024, 10), "rows"),
+        (dense(64, 8), "rows"),
+        (dense(64, 32, w="t2"), "rows"),
+        (dense(1024, 32, w="t2"), "sliced"),
+        (dense(64, 32, x="u8"), "sliced"),
+        (dense(65536, 64), "rows"),  # a list holds 16-bit entries
+    ],
+)
+def test_sliced_where_it_is_faster_and_its_weights_are_not_much_larger(
+    graph: Graph, chosen: str
+) -> None:
+    assert layout(graph, "sliced") == chosen
+    assert layout(graph, "rows") == "rows"
+
+
+@pytest.mark.parametrize(
+    ("graph", "chosen"),
+    [
+        (dense(1024, 1024), "sliced_ct"),
+        (dense(1024, 1024, x="t2"), "rows"),
+        (dense(1024, 1024, w="t2"), "rows"),
+        (dense(1024, 1024, x="u8"), "rows"),
+    ],
+)
+def test_constant_time_holds_for_binary_operands_and_rows_serve_the_rest(
+    graph: Graph, chosen: str
+) -> None:
+    assert layout(graph, "sliced_ct") == chosen
+
+
+@pytest.mark.parametrize(
+    ("width", "channels", "tile"),
+    [(8, 16, 8), (16, 64, 16), (48, 64, 16), (40, 8, 20), (9, 512, 1)],
+)
+def test_the_widest_tile_whose_list_stays_small_is_taken(
+    width: int, channels: int, tile: int
+) -> None:
+    shapes = (TensorType("b1", (4, width, channels)), TensorType("b1", (32, 3, 3, channels)))
+    graph = graph_of(XnorConv(pad_left=1, pad_right=1), *shapes)
+    op = ChooseLayouts("sliced").run(graph).nodes[0].op
+    assert isinstance(op, XnorConv)
+    assert (op.layout, op.tile) == ("sliced", tile)
+    assert op.scratch_bytes(*shapes) <= LIST_SCRATCH_BYTES or tile == 1
+
+
+def test_nothing_to_choose_returns_the_same_graph() -> None:
+    chosen = ChooseLayouts("sliced").run(dense(1024, 64))
+    assert ChooseLayouts("sliced").run(chosen) is chosen
