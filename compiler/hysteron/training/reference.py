@@ -21,8 +21,6 @@ FIXED = FixedRate(0.04)
 #: is about FIXED, so the two trainings see about the same number of errors.
 RANGE = LogUniformRates(1e-3, 0.2)
 
-_IDX_MLP = Schedule(seed=1, epochs=30, batch=100, learning_rate=0.003, validation=5000, max_shift=1)
-
 
 def binary_mlp(width: int) -> nn.Sequential:
     """Return the untrained 784-width-width-10 for images [n, 1, 28, 28]."""
@@ -55,21 +53,23 @@ def digits_network() -> nn.Sequential:
     )
 
 
-def fashion_mlp(width: int) -> Recipe:
+def fashion_mlp(width: int, epochs: int = 30) -> Recipe:
     """Return the plain recipe of 784-width-width-10 on Fashion-MNIST."""
     return Recipe(
         name=_name("fashion_mlp", width),
         source=FASHION,
         build=lambda: binary_mlp(width),
-        schedule=_IDX_MLP,
+        schedule=Schedule(
+            seed=1, epochs=epochs, batch=100, learning_rate=0.003, validation=5000, max_shift=1
+        ),
         flat=True,
         head="sums",
     )
 
 
-def mnist_mlp(width: int) -> Recipe:
+def mnist_mlp(width: int, epochs: int = 30) -> Recipe:
     """Return the plain recipe of 784-width-width-10 on MNIST."""
-    recipe = fashion_mlp(width)
+    recipe = fashion_mlp(width, epochs)
     return replace(recipe, name=_name("mnist_mlp", width), source=MNIST, head="norm")
 
 
