@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from hysteron.training.bit_errors import BitErrors, RateSource, average_norms, inject
 from hysteron.training.data import Split, digits_split, idx_split
 from hysteron.training.export import Affine, Layer, build_model
 from hysteron.training.loop import Outcome, Schedule, seed_all, train
@@ -68,6 +70,7 @@ class Recipe:
     a leading Flatten included. ``flat`` drops that Flatten from the ONNX, whose
     input is then [N, side*side]. ``head`` says what follows the last dense layer
     in the ONNX: ``sums`` (nothing), ``scale`` (one Mul) or ``norm`` (Sub, Mul).
+    ``errors`` are weight errors injected while training, None for plain training.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Recipe:
     schedule: Schedule
     flat: bool
     head: str
+    errors: RateSource | None = None
 
 
 def make(recipe: Recipe, folder: Path) -> int:
@@ -87,7 +91,12 @@ def make(recipe: Recipe, folder: Path) -> int:
     split = recipe.source.load()
     seed_all(recipe.schedule.seed)
     net = recipe.build()
-    outcome = train(net, _square(split.x_train, recipe), split.y_train, recipe.schedule)
+    images = _square(split.x_train, recipe)
+    if recipe.errors is not None:
+        inject(net, BitErrors(recipe.errors, recipe.schedule.seed))
+    outcome = train(net, images, split.y_train, recipe.schedule)
+    if recipe.errors is not None:
+        average_norms(net, torch.tensor(images), recipe.schedule.batch)
     shape = _input_shape(recipe)
     layers = with_head(describe(net)[1 if recipe.flat else 0 :], recipe.head)
     path = folder / f"{recipe.name}.onnx"
@@ -125,7 +134,6 @@ def _model_toml(
     recipe: Recipe, path: Path, outcome: Outcome, trained_on: int, correct: int, total: int
 ) -> str:
     import onnxruntime
-    import torch
 
     source, schedule = recipe.source, recipe.schedule
     return f"""\
@@ -166,4 +174,8 @@ epoch_kept = {outcome.epoch}
 batch = {schedule.batch}
 learning_rate = {schedule.learning_rate}
 max_shift_pixels = {schedule.max_shift}
-"""
+{_errors_line(recipe)}"""
+
+
+def _errors_line(recipe: Recipe) -> str:
+    return "" if recipe.errors is None else f'bit_errors = "{recipe.errors.text()}"\n'

@@ -13,6 +13,7 @@ in [-1, 1] and as a constant elsewhere. sign(0) is +1 everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,13 @@ class _BinaryWeights(nn.Module):
     def __init__(self, *shape: int) -> None:
         super().__init__()
         self.latent = nn.Parameter(torch.empty(*shape).uniform_(-1.0, 1.0))
+        #: What a faulty memory makes of the weights while training; see ``bit_errors``.
+        self.disturb: Callable[[Tensor], Tensor] | None = None
 
     def weights(self) -> Tensor:
-        """Return the +1 / -1 weights; override to train against injected errors."""
-        return sign(self.latent)
+        """Return the +1 / -1 weights that the forward pass uses."""
+        weights = sign(self.latent)
+        return self.disturb(weights) if self.training and self.disturb else weights
 
     def clip(self) -> None:
         """Bring the latent weights back into [-1, 1]; call after each update."""
@@ -110,11 +114,15 @@ class TensorNorm(nn.Module):
         return result
 
 
+def binary_layers(net: nn.Module) -> list[_BinaryWeights]:
+    """Return the layers of ``net`` with +1 / -1 weights, first to last."""
+    return [module for module in net.modules() if isinstance(module, _BinaryWeights)]
+
+
 def clip_latent_weights(net: nn.Module) -> None:
     """Clip the latent weights of every binary layer in ``net`` to [-1, 1]."""
-    for module in net.modules():
-        if isinstance(module, _BinaryWeights):
-            module.clip()
+    for layer in binary_layers(net):
+        layer.clip()
 
 
 def describe(net: nn.Sequential) -> list[export.Layer]:
