@@ -102,7 +102,7 @@ def test_a_condition_stops_when_its_mean_is_known(
     capsys: pytest.CaptureFixture[str], digits: list[str], tmp_path: Path
 ) -> None:
     arguments = [*digits, "--ber", "0.001,0.05", "--half-width", "2"]
-    result = _run(capsys, *arguments, "--chips", "150")[1]
+    result = _run(capsys, *arguments, "--chips", "70")[1]
     quiet, noisy = result["conditions"]
     assert (quiet["chips"], quiet["look"], quiet["narrow_enough"]) == (16, 1, True)
     assert noisy["chips"] > 16 and len(noisy["correct_per_chip"]) == noisy["chips"]
@@ -110,8 +110,8 @@ def test_a_condition_stops_when_its_mean_is_known(
     assert (half <= 0.02) is noisy["narrow_enough"]
     # Resumed from a longer campaign without the rule: the same look, the same numbers.
     store = str(tmp_path / "db")
-    _run(capsys, *digits, "--ber", "0.001,0.05", "--chips", "150", "--resume", store)
-    assert _run(capsys, *arguments, "--chips", "150", "--resume", store)[1] == result
+    _run(capsys, *digits, "--ber", "0.001,0.05", "--chips", "70", "--resume", store)
+    assert _run(capsys, *arguments, "--chips", "70", "--resume", store)[1] == result
     shorter = _run(capsys, *arguments, "--chips", "20")[1]["conditions"][1]
     assert (shorter["chips"], shorter["look"], shorter["narrow_enough"]) == (20, 2, False)
 

@@ -18,6 +18,7 @@ from hysteron.chips.draw import SectionFaults
 from hysteron.chips.source import Marginal
 from hysteron.chips.trajectory import Trajectory, resolved_part
 from hysteron.driver.placement import rate_points
+from hysteron.errors import ToolchainError
 from hysteron.memory.channel import Channel
 from hysteron.memory.load import load_technology
 
@@ -149,3 +150,9 @@ def test_a_trajectory_within_sections_keeps_its_cells_and_its_sense_errors(trial
     assert set(kept.faults) == {names[1]}
     assert np.array_equal(kept.faults[names[1]].cell, drawn.faults[names[1]].cell)
     assert np.array_equal(kept.reads(5)[names[1]].cell, drawn.reads(5)[names[1]].cell)
+
+
+def test_an_error_of_a_worker_arrives_with_its_message() -> None:
+    error = ToolchainError("no C compiler", where="host", got="nothing", fix="install one")
+    arrived = pickle.loads(pickle.dumps(error))
+    assert isinstance(arrived, ToolchainError) and arrived.message() == error.message()
