@@ -138,6 +138,8 @@ class _Walk:
         self.graph: Graph = program.final
         self.layout = program.layout
         self.winner = program.output.winner
+        # A decoder between memory and layer: campaigns decode first (``decoded``).
+        _need(not self.layout.protected)
         known = {
             const
             for node in self.graph.nodes

@@ -162,7 +162,7 @@ def chip_images(
 
 
 class NestedDraw:
-    """One chip drawn once up to a bit error rate; smaller rates are prefixes of it.
+    """One chip drawn once up to a bit error rate; smaller rates are parts of it.
 
     For errors that are as likely in both directions and at every listed section.
     """

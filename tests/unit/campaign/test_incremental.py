@@ -22,6 +22,7 @@ from hysteron.errors import InputError, InternalError
 from hysteron.host.compiler import build, find_cc
 from hysteron.image.layout import read_image
 from hysteron.image.program import Program
+from hysteron.image.protection import protect
 from hysteron.interpreter.final import run_final
 from hysteron.ir.types import LIMITS, NUMPY, Array, TensorType
 from hysteron.targets import cpu_features, load_isa
@@ -305,6 +306,13 @@ def test_a_section_that_no_layer_reads_is_not_taken_for_clean() -> None:
     extra = replace(program.layout.sections[0], name="checks", const="unknown")
     layout = replace(program.layout, sections=(*program.layout.sections, extra))
     assert not supports(replace(program, layout=layout))
+
+
+def test_a_program_that_decodes_its_memory_is_no_chain() -> None:
+    program = mlp(0)
+    protected = protect(program.layout, {"layer_0_weights": "secded-72-64"})
+    assert supports(program)
+    assert not supports(replace(program, layout=protected))
 
 
 def test_samples_that_do_not_fit_are_refused() -> None:
