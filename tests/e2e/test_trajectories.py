@@ -92,6 +92,9 @@ def test_the_old_image_may_be_a_file(capsys: pytest.CaptureFixture[str], tmp_pat
     assert touched.any() and not (touched & ~differs).any()  # only old bits can be left behind
     wrong = sum(one["wrong"] for one in found["sections"].values())
     assert wrong == int(np.unpackbits(touched).sum())
+    report = json.loads((tmp_path / "b" / "report.json").read_text())["chip"]
+    assert report["options"] == {"engine": "trajectory", "previous": "a file"}
+    assert report["settings"] == {"write_pulse_ns": 3.0}
 
 
 def test_verify_makes_retries_pay(capsys: pytest.CaptureFixture[str], emulate: list[str]) -> None:

@@ -33,7 +33,8 @@ def export_chip(
     found = source.faults(program.layout, program.images, seed, chip)
     images = apply(program.layout, program.images, found)
     meta = {"program": program.name, "target": compiled.target.name, "ber": point.ber}
-    meta |= {"settings": dict(point.settings), "seed": seed, "chip": chip}
+    meta |= {"settings": dict(point.settings), "options": dict(point.options)}
+    meta |= {"seed": seed, "chip": chip}
     files = write_chip(folder, program.layout, images, found, meta)
     hit = {name: found[name].cell.size if name in found else 0 for name in source.sections}
     cells = {name: program.layout.section(name).cells.count for name in source.sections}

@@ -35,11 +35,15 @@ _SENSED = {
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a grid: the mean error rate per cell, what was set, and the chips' source."""
+    """One point of a grid: the mean error rate per cell, what was set, and the chips' source.
+
+    ``settings`` are conditions, ``options`` engine and choices in words.
+    """
 
     ber: float
     condition: Condition
     settings: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,8 @@ def _marginal(
     # Channels name the condition: a changed file or model of physics is another condition.
     named = {name: channel.matrix for name, channel in channels.items()}
     key_text = canonical({"engine": "marginal", "channels": named})
-    return Point(wrong / cells, Condition(key_text, Marginal(channels)), settings)
+    options = _options("marginal", placed)
+    return Point(wrong / cells, Condition(key_text, Marginal(channels)), settings, options)
 
 
 def _trajectory(
@@ -161,7 +166,22 @@ def _trajectory(
         key["previous"] = {r: hashlib.sha256(d).hexdigest() for r, d in history.previous.items()}
     if source.has_sense_errors:
         key["sense"] = history.sense
-    return Point(wrong / cells, Condition(canonical(key), source), settings)
+    options = _options("trajectory", placed)
+    if history.previous is not None:
+        options["previous"] = "a file"
+    if source.has_sense_errors:
+        options["sense"] = f"{history.sense}; not part of the chip: every inference has others"
+    return Point(wrong / cells, Condition(canonical(key), source), settings, options)
+
+
+def _options(engine: str, placed: Mapping[str, Technology]) -> dict[str, str]:
+    """Return the engine and what was chosen of each technology."""
+    chosen = {
+        f"{technology.name}: {name}": value
+        for technology in placed.values()
+        for name, value in technology.chosen.items()
+    }
+    return {"engine": engine, **chosen}
 
 
 def _rate(part: Part, levels: int) -> float:

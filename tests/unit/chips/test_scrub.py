@@ -70,6 +70,17 @@ def test_one_scrub_repairs_the_corrected_words_and_no_others(code: str) -> None:
     assert (now[corrected] == Status.OK).all()
 
 
+def test_words_that_are_never_rewritten_age_through_all_intervals() -> None:
+    layout, images = _protected("duplicate")  # detects, never corrects
+    mram = load_technology("st-mram")
+    at = {"delta": 42.0, "write_pulse_ns": 100.0, "retention_years": 0.2}
+    rate = mram.channel(2, at).error_rate()
+    source = _source(layout, mram, **at, scrub_interval_hours=0.02 * _YEAR)
+    wrong = sum(found.cell.size for found in source.faults(layout, images, 3, 0).values())
+    cells = sum(section.cells.count for section in layout.sections)
+    assert wrong / cells == pytest.approx(rate, abs=4 * (rate / cells) ** 0.5)
+
+
 def test_scrub_through_a_code_keeps_errors_from_meeting_in_a_word() -> None:
     layout, images = _protected("secded-72-64", 400, 640)
     mram = load_technology("st-mram")
@@ -112,6 +123,8 @@ def test_what_is_not_rewritten_keeps_its_drift(tmp_path: Any) -> None:
     assert 100 < kept.sum() < len(kept) - 100
     assert np.array_equal(data[kept], now_data[kept])
     assert np.array_equal(checks[kept], now_checks[kept])
+    due = aged(200.0, scrub_interval_hours=100.0)  # read right after the second scrub
+    assert np.array_equal(aged(200.0)[0][kept], due[0][kept])
     good = _words(layout, images)[0]
     assert (now_data != good)[~kept].sum() < (data != good)[~kept].sum() / 1.5
 

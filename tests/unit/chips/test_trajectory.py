@@ -30,7 +30,7 @@ _IMAGES = random_images(_BITS)
 #: Conditions under which errors are frequent enough to be compared, per physics.
 _HARSH: dict[str, dict[str, float]] = {
     "st-mram": {"write_pulse_ns": 4, "delta": 50, "retention_years": 9, "temperature_c": 60,
-                "reads": 1e8},
+                "reads": 3e13},
     "rram": {"hrs_spread": 0.9},
     "analog-rram": {"conductance_high_microsiemens": 60},
     "domain-wall": {"position_sigma": 0.25, "delta": 40, "retention_years": 0.3},
