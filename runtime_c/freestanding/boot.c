@@ -82,3 +82,8 @@ uint32_t hyst_stack_used(uintptr_t top)
     }
     return (uint32_t)(top - (uintptr_t)word);
 }
+
+uint32_t hyst_stack_room(uintptr_t top)
+{
+    return (uint32_t)(top - (uintptr_t)hyst_stack_limit);
+}

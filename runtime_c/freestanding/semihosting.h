@@ -20,6 +20,8 @@ void hyst_host_exit(int code);
 /* Paints the free stack below the caller's caller; then tells how far below top it was overwritten. */
 void hyst_stack_paint(void);
 uint32_t hyst_stack_used(uintptr_t top);
+/* Bytes between top and the data. */
+uint32_t hyst_stack_room(uintptr_t top);
 
 int main(void);
 void hyst_boot(void);

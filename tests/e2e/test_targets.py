@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,6 +23,7 @@ from hysteron.driver.compile import CompiledModel, Options, compile_model, kerne
 from hysteron.driver.devices import open_device
 from hysteron.driver.samples import random_samples
 from hysteron.driver.verify import verify
+from hysteron.errors import CapacityError, UnsupportedError
 from hysteron.runners import build_elf
 from hysteron.runners.mcu_net import McuNet
 from hysteron.runners.unicorn_part import UnicornPart
@@ -134,6 +137,29 @@ def test_real_numbers_have_the_same_bits_on_every_instruction_set(isa: str) -> N
     assert "float_dense" in {node.op.name for node in compiled.program.final.nodes}
     with open_device(compiled) as device:
         result = verify(compiled, random_samples(compiled.model.graph, 4, 0), None, device)
+    assert result.bit_exact, result.problems
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("isa", [one for one in _EMULATED if one.values[0] in _QUICK])
+def test_random_networks_are_exact_on_every_architecture(isa: str, seed: int) -> None:
+    """The same generator as on the host: other kernels, 16-bit ints, vectors, soft float."""
+    draw = np.random.default_rng(seed)
+
+    def pick(*options: Any) -> Any:
+        return options[draw.integers(len(options))]
+
+    network = importlib.import_module("test_random_networks")._network
+    model = network(pick, seed).model()
+    declared = (pick("uint8", "int8", "int16", "float32"),)
+    try:
+        compiled = compile_model(model, Options(target=isa, inputs=declared))
+        with open_device(compiled) as device:
+            samples = random_samples(compiled.model.graph, 2, seed)
+            result = verify(compiled, samples, None, device)
+    except (UnsupportedError, CapacityError) as error:
+        pytest.skip(f"this network does not run on {isa}: {error}")
     assert result.bit_exact, result.problems
 
 

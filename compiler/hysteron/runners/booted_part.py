@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from hysteron._assets import asset_dir
-from hysteron.errors import InternalError, ToolchainError
+from hysteron.errors import CapacityError, InternalError, ToolchainError
 from hysteron.runners.elf import Symbol, read_symbols
 from hysteron.runners.inference import LAYER, Inference, Watch
 
@@ -25,6 +25,8 @@ _TRACE_BYTES: Final = 1 << 26
 BUDGET: Final = 2_000_000_000
 SECONDS: Final = 600.0
 _HUNG: Final = 97
+#: Start-up code alone needs more than this.
+_LEAST_STACK: Final = 64
 
 
 class BootedPart:
@@ -44,6 +46,8 @@ class BootedPart:
         self._elf, self._name = elf, name
         self._sizes, self._budget, self._seconds = sizes, budget, seconds
         self._symbols = read_symbols(elf)
+        limits = (self._symbols["hyst_stack_top"], self._symbols["hyst_stack_limit"])
+        self._check_stack(_LEAST_STACK, limits[0].address - limits[1].address)
 
     def _command(self, folder: Path, budget: int) -> list[str]:
         """Return how to start the emulator; ``watch`` and ``counts`` lie in ``folder``."""
@@ -61,6 +65,16 @@ class BootedPart:
     def _arena_bytes(self) -> int:
         # The arena is the context's first field; firmware.c writes it whole.
         return self._sizes[-1]
+
+    def _check_stack(self, used: int, room: int) -> None:
+        if used >= room:
+            raise CapacityError(
+                "the stack met the data or its limit",
+                where=f"emulated {self._name}",
+                got=f"{used:,} bytes or more",
+                wanted=f"less than {room:,}",
+                fix="choose a part with more RAM or a smaller model",
+            )
 
     def _boot(self, samples: Sequence[bytes], watch: Watch) -> list[Inference]:
         with tempfile.TemporaryDirectory(prefix="hysteron-image-") as scratch:
@@ -121,18 +135,19 @@ class BootedPart:
             for places in watch:
                 seen.append(tuple(data[at + start : at + start + size] for start, size in places))
                 at += self._arena_bytes()
-            status, stack = struct.unpack_from("<iI", data, at)
-            output = data[at + 8 : at + 8 + self._sizes[2]]
-            at += 8 + self._sizes[2]
+            status, painted, room = struct.unpack_from("<iII", data, at)
+            output = data[at + 12 : at + 12 + self._sizes[2]]
+            at += 12 + self._sizes[2]
             counted = runs[n] if runs else None
             counts = dict(zip(self.COUNTS, counted[1:], strict=True)) if counted else {}
+            # Paint misses what a frame reserved and never wrote; a watched pointer does not.
+            stack = counts.pop("lowest_stack_bytes", painted)
+            self._check_stack(stack, room)
             yield Inference(
                 status=status,
                 output=output,
                 instructions=counted[0] if counted else None,
-                # Paint misses what a frame reserved and never wrote; a watched pointer
-                # does not.
-                stack_bytes=counts.pop("lowest_stack_bytes", stack),
+                stack_bytes=stack,
                 counts=counts,
                 layers=tuple(seen),
                 layer_instructions=layers[n] if layers else (),
