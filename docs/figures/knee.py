@@ -140,8 +140,9 @@ def curves(results: dict[str, Any]) -> Any:
     from matplotlib.figure import Figure
 
     bases = [base for base in BASES if base in results]
-    figure = Figure(figsize=(3.2 * len(bases), 3.2), layout="constrained")
-    for axes, base in zip(figure.subplots(1, len(bases), squeeze=False)[0], bases, strict=True):
+    rows = -(-len(bases) // 3)
+    figure = Figure(figsize=(9.6, 3 * rows), layout="constrained")
+    for axes, base in zip(figure.subplots(rows, 3, squeeze=False).flat, bases, strict=False):
         for colour, (suffix, label) in enumerate(TRAININGS.items()):
             if (found := results.get(base + suffix)) is None:
                 continue
@@ -151,7 +152,7 @@ def curves(results: dict[str, Any]) -> Any:
         top = accuracy(results[base], 0)
         axes.set(xscale="log", title=base, xlabel="bit error rate", ylim=(top - 20, top + 1))
         axes.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("mean accuracy over chips (%)")
+    figure.supylabel("mean accuracy over chips (%); dotted: no errors", fontsize=9)
     figure.axes[0].legend(fontsize=8)
     return figure
 

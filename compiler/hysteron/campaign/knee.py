@@ -1,7 +1,7 @@
 """The knee: the bit error rate at which the mean drop over chips passes a level.
 
 Mean drops are made monotone in the rate (isotonic regression with equal weights,
-[Robertson] min-max formula), joined by a monotone cubic in the logarithm of the
+[Robertson] max-min formula), joined by a monotone cubic in the logarithm of the
 rate [Fritsch], and cut at the level. The interval is the percentile bootstrap over
 chips, its tails widened for few chips [Hesterberg]: whole chips are drawn anew, all
 their rates together, because one chip's errors at a low rate are among its errors
@@ -112,15 +112,17 @@ def _checked_logs(rates: Sequence[float], lost: Floats) -> Floats:
 
 
 def _monotone(means: Floats) -> Floats:
-    """Return the least-squares non-decreasing fit of each row: max over j of min over k."""
+    """Return the least-squares non-decreasing fit of each row.
+
+    The max-min formula: max over j <= i of min over k >= j of mean(j..k).
+    """
     rows, count = means.shape
     sums = np.concatenate([np.zeros((rows, 1)), np.cumsum(means, axis=1)], axis=1)
-    fit = np.empty_like(means)
-    for i in range(count):
-        ends = np.arange(i, count)
-        block = [(sums[:, ends + 1] - sums[:, [j]]) / (ends + 1 - j) for j in range(i + 1)]
-        fit[:, i] = np.max([part.min(axis=1) for part in block], axis=0)
-    return np.maximum.accumulate(fit, axis=1)  # removes rounding of equal neighbours
+    least = np.empty_like(means)
+    for j in range(count):
+        lengths = np.arange(1, count - j + 1)
+        least[:, j] = ((sums[:, j + 1 :] - sums[:, [j]]) / lengths).min(axis=1)
+    return np.maximum.accumulate(least, axis=1)
 
 
 def _crossings(logs: Floats, fit: Floats, level: float) -> Floats:
