@@ -80,9 +80,10 @@ void hyst_list_bits(const void *bits, const void *mask, uint32_t flip, uint32_t 
             end = hyst_list_run(bits, at, n, flip, 0, start);
         }
         for (i = 0; mask && i < n; i += 32u) {
-            const hyst_word word = (hyst_load32(bits, (at + i) / 32u) ^ flip)
-                                   & hyst_load32(mask, (at + i) / 32u);
-            end = hyst_list_run(&word, 0, n - i < 32u ? n - i : 32u, 0, i * 4u, end);
+            const uint32_t valid = n - i < 32u ? ((uint32_t)1 << (n - i)) - 1u : 0xffffffffu;
+            const uint32_t word = (hyst_load32(bits, (at + i) / 32u) ^ flip)
+                                  & hyst_load32(mask, (at + i) / 32u) & valid;
+            end = list_word(word, i * 4u, end);
         }
         list->length[part] = (uint32_t)(end - start);
         at += n;
