@@ -97,9 +97,9 @@ static void one_pixel(run *r, int32_t oy, int32_t ox)
     const int32_t rows = g->pad_value == 0 ? hyst_range_size(r->h) : g->kernel_h;
     const uint32_t valid = (uint32_t)(rows * hyst_range_size(w)) * r->depth;
     const int32_t from = left + w.first - r->column;
-    const int32_t taps = hyst_range_size(w);
-    const uint32_t first = taps > 0 ? r->start[from] : 0u;
-    const uint32_t listed = taps > 0 ? r->start[from + taps] - first : 0u;
+    const uint32_t first = hyst_range_size(w) > 0 ? r->start[from] : 0u;
+    const uint32_t listed =
+        hyst_range_size(w) > 0 ? r->start[from + hyst_range_size(w)] - first : 0u;
     const uintptr_t shift = (uintptr_t)(r->column - left) * (uintptr_t)(r->depth * 4u);
     const unsigned char *extra = valid < r->l->k ? hyst_border_sums(&r->border, r->h, w) : NULL;
     uint32_t start[HYST_SLICED_PLANES], x[HYST_SLICED_PLANES], b;
