@@ -45,7 +45,7 @@ static void fill(const hyst_border *border, hyst_range h, hyst_range w, uint32_t
     int32_t kh, kw;
     for (kh = 0; kh < g->kernel_h; kh++) {
         const int32_t row = kh >= h.first && kh < h.last;
-        for (kw = 0; kw < g->kernel_w; kw++, word += border->depth * 4u) {
+        for (kw = 0; kw < g->kernel_w; kw++, word += (uintptr_t)(border->depth * 4u)) {
             if (!row || kw < w.first || kw >= w.last) {
                 hyst_sliced_add_run(border->depth, word, sum);
             }

@@ -76,7 +76,8 @@ static void list_tile(run *r, int32_t top)
         r->start[c] = (uint32_t)(end - r->list);
         for (kh = 0; kh < r->g->kernel_h; kh++, entry += row) {
             if (real && kh >= r->h.first && kh < r->h.last) {
-                end = hyst_list_run(r->x, bit_at(r, top, kh, column), r->depth, r->flip, entry, end);
+                end = hyst_list_run(r->x, bit_at(r, top, kh, column), r->depth, r->flip, entry,
+                                    end);
             } else if (pads) {
                 for (i = 0; i < r->depth; i++) {
                     *end++ = (uint16_t)(entry + i * 4u);
@@ -97,8 +98,9 @@ static void one_pixel(run *r, int32_t oy, int32_t ox)
     const uint32_t valid = (uint32_t)(rows * hyst_range_size(w)) * r->depth;
     const int32_t from = left + w.first - r->column;
     const uint32_t first = hyst_range_size(w) > 0 ? r->start[from] : 0u;
-    const uint32_t listed = hyst_range_size(w) > 0 ? r->start[from + hyst_range_size(w)] - first : 0u;
-    const uintptr_t shift = (uintptr_t)(r->column - left) * (r->depth * 4u);
+    const uint32_t listed =
+        hyst_range_size(w) > 0 ? r->start[from + hyst_range_size(w)] - first : 0u;
+    const uintptr_t shift = (uintptr_t)(r->column - left) * (uintptr_t)(r->depth * 4u);
     const unsigned char *extra = valid < r->l->k ? hyst_border_sums(&r->border, r->h, w) : NULL;
     uint32_t start[HYST_SLICED_PLANES], x[HYST_SLICED_PLANES], b;
     hyst_sliced_start(r->l, r->l->k + valid - 2u * listed, start);
@@ -108,7 +110,8 @@ static void one_pixel(run *r, int32_t oy, int32_t ox)
             hyst_border_add(&r->border, extra, b, x);
         }
         hyst_sliced_add(r->list + first, listed,
-                        (uintptr_t)hyst_sliced_block(r->l, r->group * r->blocks + b) + shift, x + 2);
+                        (uintptr_t)hyst_sliced_block(r->l, r->group * r->blocks + b) + shift,
+                        x + 2);
         hyst_sliced_put(r->l, r->flip, r->group, b, (uint32_t)(oy * g->out_w + ox), x);
     }
 }

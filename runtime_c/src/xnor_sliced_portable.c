@@ -109,7 +109,7 @@ uint32_t hyst_count_ones(const void *bits, uint32_t at, uint32_t n)
 
 static inline uint32_t word_at(uintptr_t base, uint32_t offset)
 {
-    return hyst_load32((const void *)(base + offset), 0);
+    return hyst_load32((const void *)(uintptr_t)(base + offset), 0);
 }
 
 HYST_ALWAYS_INLINE uint32_t add_four(uint32_t *s, const uint16_t *list, uintptr_t base)

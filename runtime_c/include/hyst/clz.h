@@ -16,7 +16,7 @@
 static inline uint32_t hyst_leading_zeros(uint32_t x)
 {
 #if defined(__GNUC__)
-    return (uint32_t)__builtin_clz(x);
+    return (uint32_t)__builtin_clz((unsigned int)x);
 #else
     uint32_t zeros = 0;
     for (; !(x >> 31); x <<= 1) {

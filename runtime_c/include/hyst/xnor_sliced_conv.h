@@ -17,8 +17,8 @@ extern "C" {
 int32_t hyst_sliced_conv_fits(const hyst_geometry *g, uint32_t tile);
 
 /* Binary x and layer->w; tile >= 1 pixels share a list. scratch: (columns + 1) positions u32,
- * HYST_BORDER_SLOTS * blocks * planes words, then depth * kernel_h * columns / 2 entries u16, where columns =
- * (min(tile, out_w) - 1) * stride_w + kernel_w, at most in_w when pad_value is 0. */
+ * HYST_BORDER_SLOTS * blocks * planes words, then depth * kernel_h * columns / 2 entries u16,
+ * where columns = (min(tile, out_w) - 1) * stride_w + kernel_w, at most in_w when pad_value is 0. */
 void hyst_xnor_sliced_conv(const hyst_geometry *g, const hyst_sliced_layer *layer, const void *x,
                            uint32_t tile, void *scratch);
 
