@@ -20,17 +20,36 @@ typedef struct {
     uintptr_t word[4];
 } __attribute__((aligned(16))) block;
 
+#if defined(__AVR__)
+/* One byte of flash; its address has more than 16 bits on parts with ELPM (RAMPZ is 0x3b). */
+static uint8_t flash_byte(uint32_t at)
+{
+    uint8_t byte;
+#if defined(__AVR_HAVE_ELPM__)
+    __asm__ volatile("out 0x3b, %C1\n\tmovw r30, %A1\n\telpm %0, Z" : "=r"(byte) : "r"(at) : "r30", "r31");
+#else
+    __asm__ volatile("lpm %0, %a1" : "=r"(byte) : "z"((uint16_t)at));
+#endif
+    return byte;
+}
+
 static void copy_data(void)
 {
-#if defined(__AVR__)
-    const uint8_t *from = hyst_data_load; /* an address of flash */
-    for (uint8_t *to = hyst_data_start; to < hyst_data_end; to++) {
-        __asm__ volatile("lpm %0, %a1+" : "=r"(*to), "+z"(from));
+    uint32_t from; /* a pointer would lose its upper bits */
+    uint8_t *to;
+    __asm__("ldi %A0, lo8(hyst_data_load)\n\tldi %B0, hi8(hyst_data_load)\n\t"
+            "ldi %C0, hh8(hyst_data_load)\n\tclr %D0"
+            : "=d"(from));
+    for (to = hyst_data_start; to < hyst_data_end; to++) {
+        *to = flash_byte(from++);
     }
-#else
-    memcpy(hyst_data_start, hyst_data_load, (size_t)(hyst_data_end - hyst_data_start));
-#endif
 }
+#else
+static void copy_data(void)
+{
+    memcpy(hyst_data_start, hyst_data_load, (size_t)(hyst_data_end - hyst_data_start));
+}
+#endif
 
 void hyst_boot(void)
 {
