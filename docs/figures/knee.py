@@ -14,6 +14,8 @@ import argparse
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,6 @@ import numpy.typing as npt
 
 from hysteron.campaign.knee import Knee, find_knee
 from hysteron.campaign.plots import rendered
-from hysteron.driver.compile import Options, compile_model
-from hysteron.driver.emulate import emulate
-from hysteron.driver.placement import rate_points
-from hysteron.frontends.inputs import quantize_input
-from hysteron.ir.graph import InputSpec
 from hysteron.training.data import data_folder, digits_split, idx_split
 
 HERE = Path(__file__).parent
@@ -82,25 +79,18 @@ def run(name: str, chips: int) -> None:
     path = MODELS / name / f"{name}.onnx"
     if kind == "ecg":
         path = Path(os.environ["HYSTERON_MODELS"]) / f"{name}.onnx"
-    compiled = compile_model(path, Options(inputs=("float32" if kind == "ecg" else "uint8",)))
-    x, y = DATA[kind]()
-    graph = compiled.model.graph
-    (entry,) = graph.inputs
-    spec = graph.specs.get(entry, InputSpec())
-    samples = {entry: quantize_input(x, spec, graph.types[entry].shape)}
-    points = rate_points(compiled.program.layout, RATES, "weights")
     STORES.mkdir(parents=True, exist_ok=True)
-    store = STORES / f"{name}.sqlite"
-    result = emulate(
-        compiled, samples, y.astype(np.int64), points, chips, SEED, resume=store, workers=1
-    )
+    x, y = DATA[kind]()
+    np.save(STORES / f"{name}_x.npy", x)
+    np.save(STORES / f"{name}_y.npy", y)
+    result = emulated(path, "float32" if kind == "ecg" else "uint8", chips)
     found = {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "samples": result.samples,
-        "reference_correct": result.golden_correct,
+        "samples": result["samples"],
+        "reference_correct": result["reference_correct"],
         "seed": SEED,
         "rates": list(RATES),
-        "correct_per_chip": [row["correct_per_chip"] for row in result.rows],
+        "correct_per_chip": [row["correct_per_chip"] for row in result["conditions"]],
     }
     everything = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     everything[name] = found
@@ -108,6 +98,19 @@ def run(name: str, chips: int) -> None:
     lines = ",\n".join(f'"{key}": {json.dumps(value)}' for key, value in ordered.items())
     RESULTS.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     print(name, knee_of(found).text(), flush=True)
+
+
+def emulated(path: Path, kind: str, chips: int) -> Any:
+    """Return what ``hysteron emulate --json`` says of the model; stops where it fails."""
+    stem = STORES / path.stem
+    command = [sys.executable, "-c", "from hysteron.cli import main; main()", "emulate", str(path)]
+    command += ["--input", kind, "--inputs", f"{stem}_x.npy", "--labels", f"{stem}_y.npy"]
+    command += ["--ber", ",".join(map(str, RATES)), "--only", "weights", "--chips", str(chips)]
+    command += ["--seed", str(SEED), "--resume", f"{stem}.sqlite", "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise SystemExit(done.returncode)
+    return json.loads(done.stdout)
 
 
 def knee_of(found: dict[str, Any]) -> Knee:
