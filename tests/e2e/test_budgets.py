@@ -93,11 +93,13 @@ def test_a_part_too_small_is_refused_before_the_link_with_its_largest_users(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hysteron.runners.mcu_net.build_elf", None)
-    np.save(tmp_path / "x.npy", np.zeros((1, 64), np.uint8))
+    np.save(tmp_path / "x.npy", np.zeros((1, 784), np.uint8))
     where = ("-t", "atmega328p", "--input", "uint8", "--inputs", tmp_path / "x.npy")
-    code, record, err = _run(capsys, "run", MLP, *where)
+    large = asset_dir("models") / "mnist_mlp" / "mnist_mlp.onnx"
+    code, record, err = _run(capsys, "run", large, *where)
     assert code == 2 and record["error"]["kind"] == "capacity"
-    assert "does not fit into the ram" in err and "at most 2,048" in err and "scratch" in err
+    assert "does not fit into the flash" in err and "at most 32,768" in err
+    assert "largest: section layer_1_weights" in err
 
 
 @pytest.mark.parametrize(

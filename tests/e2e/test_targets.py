@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import subprocess
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -101,24 +100,6 @@ def test_two_independent_emulators_agree_on_every_count(isa: str) -> None:
         # The first of a kind repeats exactly.
         net.run(inputs)
         assert net.instructions[:2] == net.instructions[2:]
-
-
-@pytest.mark.isa("cortex-m3@qemu")
-def test_loads_and_stores_are_those_another_emulator_sees() -> None:
-    unicorn = pytest.importorskip("unicorn")
-    compiled = _model("digits_mlp", "cortex-m3")
-    inputs = kernel_inputs(compiled.program, random_samples(compiled.model.graph, 1, 0))
-    seen: Counter[int] = Counter()
-    with McuNet(compiled.program, compiled.target, "unicorn") as net:
-        assert isinstance(net._part, UnicornPart)
-        kinds = unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE
-        net._part._mcu._uc.hook_add(kinds, lambda _core, kind, *_: seen.update([kind]))
-        net.run(inputs)
-    with McuNet(compiled.program, compiled.target, "qemu") as net:
-        net.run(inputs)
-        counts = net.counts()
-    wanted = seen[unicorn.UC_MEM_READ], seen[unicorn.UC_MEM_WRITE]
-    assert (counts["loads"], counts["stores"]) == wanted
 
 
 def _real_net(target: str) -> CompiledModel:
