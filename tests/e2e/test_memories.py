@@ -97,7 +97,7 @@ def test_a_chip_can_come_from_a_technology(
         (["-m", "ideal", "--set", "pulse_ns=1"], "unknown condition"),
         (["-m", "st-mram", "--set", "pulse_ns"], "not a setting"),
         (["-m", "st-mram", "--set", "write_pulse_ns=1e9"], "out of range"),
-        (["-m", "st-mram", "--set", "pulse_ns=x"], "not a pulse_ns"),
+        (["-m", "st-mram", "--set", "write_pulse_ns=x"], "not a write_pulse_ns"),
     ],
 )
 def test_bad_input_is_one_clear_error(
