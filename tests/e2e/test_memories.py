@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from hysteron._assets import asset_dir
 from hysteron.cli import main
@@ -106,3 +107,23 @@ def test_bad_input_is_one_clear_error(
     code, result, errors = _run(capsys, *emulate, *arguments)
     assert code == 2 and message in result["error"]["message"]
     assert len(errors.strip().splitlines()) == 1
+
+
+def test_equal_area_study_is_a_command_with_a_picture(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    picture = tmp_path / "area.svg"
+    code, result, _ = _run(capsys, "memories", "--equal-area", "-o", str(picture))
+    assert code == 0 and picture.read_text().startswith("<?xml")
+    rows = result["rows"]
+    assert {round(row["cells_per_bit"], 2) for row in rows} >= {1, 1.12, 1.22, 2, 3}
+    equal = [row for row in rows if row["spread_ratio"] == 1 and row["offset_ratio"] == 0]
+    pair = {row["raw_ber"]: row["data_ber"] for row in equal if row["scheme"] == "2T2R"}
+    # d / sqrt(s_L^2 + s_H^2) = d / (sqrt(2) s); 1T1R errs at Q(d / 2s), the raw rate
+    for raw, found in pair.items():
+        assert found == pytest.approx(norm.sf(2**0.5 * norm.isf(raw)), rel=1e-6)
+
+
+def test_equal_area_study_takes_no_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    code, result, _ = _run(capsys, "memories", "st-mram", "--equal-area")
+    assert code == 2 and "not one memory" in result["error"]["message"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,8 +14,9 @@ from rich.table import Table
 from hysteron.cli.common import JsonOption, SettingOption, app, console, emit
 from hysteron.driver.options import configured
 from hysteron.driver.placement import numbers, parse_items
-from hysteron.driver.rate_plot import rate_curve, save_rate_plot
+from hysteron.driver.rate_plot import rate_curve, save_equal_area_plot, save_rate_plot
 from hysteron.errors import InputError
+from hysteron.memory.ecc_study import study
 from hysteron.memory.load import load_technology, technology_names
 from hysteron.memory.technology import Technology
 
@@ -28,9 +30,17 @@ def memories(
     plot: Annotated[
         Path | None, typer.Option("-o", "--output", help="Plot the error rate: .png, .svg, .pdf.")
     ] = None,
+    equal_area: Annotated[
+        bool, typer.Option("--equal-area", help="2T2R against codes on 1T1R, per cell of area.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the memory technologies, or explain one: formula, numbers, sources, error rates."""
+    if equal_area:
+        if name is not None:
+            raise InputError("--equal-area compares cells, not one memory", got=name)
+        _equal_area(plot, as_json)
+        return
     if name is not None:
         technology = load_technology(name)
         _explain(technology, settings or [], as_json)
@@ -47,6 +57,28 @@ def memories(
         rate = t.channel(t.cell_levels[0], {}).error_rate()
         table.add_row(t.name, f"{t.cells_per_bit:g}", f"{rate:.2g}", t.title)
     console(False).print(table)
+
+
+def _equal_area(plot: Path | None, as_json: bool) -> None:
+    """Show the study of residual data error rates; spreads and offsets are assumptions."""
+    rows = study()
+    if plot is not None:
+        save_equal_area_plot(rows, plot)
+    if as_json:
+        emit("memories", {"status": "assumption", "rows": [asdict(row) for row in rows]})
+        return
+    table = Table(
+        "scheme", "cells per data bit", "s_H / s_L", "offset / s_L", "raw 1T1R rate",
+        "data bit error rate",
+    )  # fmt: skip
+    for row in rows:
+        table.add_row(
+            row.scheme, f"{row.cells_per_bit:.3g}", f"{row.spread_ratio:g}",
+            f"{row.offset_ratio:g}", f"{row.raw_ber:g}", f"{row.data_ber:.2e}",
+        )  # fmt: skip
+    out = console(False)
+    out.print(table)
+    out.print("normal ln R; spread and offset ratios are assumptions, not measurements")
 
 
 def _explain(technology: Technology, items: list[str], as_json: bool) -> None:

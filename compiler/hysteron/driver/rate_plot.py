@@ -1,14 +1,20 @@
-"""The error rate of a technology along its main condition."""
+"""Pictures of memories: an error rate along its main condition, and the equal-area study."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from hysteron.errors import InputError
+from hysteron.memory.ecc_study import Row
+from hysteron.memory.ecc_study import figure as equal_area_figure
 from hysteron.memory.technology import Technology
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FORMATS: Final = (".png", ".svg", ".pdf")
 _LOGARITHMIC: Final = 50.0  # ranges wider than this get equal steps of the logarithm
@@ -35,8 +41,7 @@ def rate_curve(technology: Technology, points: int) -> list[tuple[float, float]]
 
 def save_rate_plot(technology: Technology, path: Path) -> None:
     """Write the curve as PNG, SVG or PDF by the name's ending. Raises InputError."""
-    if path.suffix.lower() not in FORMATS:
-        raise InputError("unknown picture format", got=path.suffix, wanted=", ".join(FORMATS))
+    _check_format(path)
     curve = rate_curve(technology, 60)
     from matplotlib.figure import Figure
 
@@ -45,6 +50,21 @@ def save_rate_plot(technology: Technology, path: Path) -> None:
     axes.semilogy([v for v, _ in curve], [max(rate, 1e-18) for _, rate in curve])
     axes.set(xlabel=technology.plot_axis, ylabel="error rate per cell", title=technology.title)
     axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def save_equal_area_plot(rows: Sequence[Row], path: Path) -> None:
+    """Write the equal-area study's figure like ``save_rate_plot``. Raises InputError."""
+    _check_format(path)
+    _save(equal_area_figure(rows), path)
+
+
+def _check_format(path: Path) -> None:
+    if path.suffix.lower() not in FORMATS:
+        raise InputError("unknown picture format", got=path.suffix, wanted=", ".join(FORMATS))
+
+
+def _save(figure: Figure, path: Path) -> None:
     try:
         figure.savefig(path, dpi=150)
     except OSError as error:
