@@ -134,6 +134,7 @@ def figure(rows: Sequence[Row]) -> Figure:
     Lines join the SECDED codes and triplication on 1T1R; stars are 2T2R, crosses BCH.
     """
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     ratios = sorted({row.spread_ratio for row in rows})
     offsets = sorted({row.offset_ratio for row in rows})
@@ -146,7 +147,11 @@ def figure(rows: Sequence[Row]) -> Figure:
             axes.set_title(f"$s_H/s_L$ = {ratio:g}, offset {offset:g} $s_L$", fontsize=9)
     made.supxlabel("cells per data bit")
     made.supylabel("residual data bit error rate")
-    made.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside right upper", fontsize=7)
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    for marker, label in (("o", "codes on 1T1R"), ("*", "2T2R"), ("x", "BCH on 1T1R")):
+        handles.append(Line2D([], [], color="grey", marker=marker, linestyle="None"))
+        labels.append(label)
+    made.legend(handles, labels, loc="outside right upper", fontsize=7)
     return made
 
 
