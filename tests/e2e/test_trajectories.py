@@ -179,3 +179,13 @@ def test_options_reach_the_explanation(capsys: pytest.CaptureFixture[str]) -> No
     assert {"write_attempts", "scrub_interval_hours", "stuck_at_rate"} <= {
         one["name"] for one in plain["mechanisms"]
     }
+
+
+def test_sense_is_an_option_of_its_own(
+    capsys: pytest.CaptureFixture[str], emulate: list[str]
+) -> None:
+    noisy = ["-m", "hfo2-rram-2t2r", "--set", "sense_noise=0.3", "--chips", "1"]
+    short = _run(capsys, *emulate, *noisy, "--sense", "xnor")
+    assert short == _run(capsys, *emulate, *noisy, "--set", "sense=xnor") and short[0] == 0
+    code, result, _ = _run(capsys, *emulate, *noisy, "--sense", "often")
+    assert code == 2 and "unknown sense" in result["error"]["message"]

@@ -38,6 +38,7 @@ from hysteron.cli.emulate_options import (
     SamplesOption,
     SchedulerOption,
     SeedOption,
+    SenseOption,
     SensitivityOption,
 )
 from hysteron.cli.emulate_view import meter, show
@@ -61,6 +62,7 @@ def emulate(
     ber: BerOption = None,
     memories: MemoriesOption = None,
     settings: SettingOption = None,
+    sense: SenseOption = None,
     chips: ChipsOption = 100,
     half_width: HalfWidthOption = None,
     seed: SeedOption = 0,
@@ -84,9 +86,10 @@ def emulate(
     request = Request(chips, seed, half_width, resume, scheduler)
     studies = Studies(cut if sensitivity else None, critical, only, optimize, max_drop)
     compiled, chunk, truth = _read(model, samples, labels, inputs, ecc, ecc_policy)
+    given = [*(settings or ()), *([] if sense is None else [f"sense={sense}"])]
     alone = critical is not None and ber is None and not memories
     grid = Grid((), ()) if alone else choose_grid(
-        compiled.program, ber, memories or (), settings or (), only
+        compiled.program, ber, memories or (), given, only
     )  # fmt: skip
     studies.check(compiled.program, grid)
     with (

@@ -68,3 +68,11 @@ MaxDropOption = Annotated[
         "--max-drop", metavar="PT", help="Points that may be lost: --optimize, --sensitivity."
     ),
 ]
+SenseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sense",
+        metavar="inference|xnor|per-fetch",
+        help="How often weights are sensed (-m): the same as --set sense=...",
+    ),
+]
