@@ -16,13 +16,7 @@
 
 void hyst_int_tile_put(const void *x, int32_t type, uint32_t k, uint32_t lane, void *tile)
 {
-    const unsigned char *from = (const unsigned char *)x;
-    unsigned char *to = (unsigned char *)tile + lane * GROUP;
-    const uint32_t flip = type == HYST_I8 ? 0x80808080u : 0u, groups = (k + GROUP - 1u) / GROUP;
-    uint32_t g;
-    for (g = 0; g < groups; g++) { /* bytes past k meet weights of 0 */
-        hyst_store32(to, g * (uint32_t)HYST_INT_LANES, hyst_load32(from, g) ^ flip);
-    }
+    hyst_int_tile_put_fours(x, type, k, lane, tile);
 }
 
 void hyst_int_tile_weights(const void *rows_w, int32_t type, uint32_t k, uint32_t rows,

@@ -144,15 +144,6 @@ INLINE void all_rows(const operands *q, const unsigned char *row, const unsigned
     }
 }
 
-static int32_t mask_ones(const void *mask, uint32_t k)
-{
-    uint32_t ones = 0, i;
-    for (i = 0; i + 1u < hyst_words(k); i++) {
-        ones += hyst_popcount(hyst_load(mask, i));
-    }
-    return (int32_t)(ones + hyst_popcount(hyst_load(mask, i) & hyst_tail_mask(k)));
-}
-
 void hyst_xnor_rows(const void *sign, const void *mask, const void *rows_w, const void *negative,
                     uint32_t k, uint32_t rows, int32_t *acc)
 {
@@ -181,7 +172,7 @@ void hyst_xnor_rows(const void *sign, const void *mask, const void *rows_w, cons
             all_rows(&q, row, other, stride, rows, 0, 0, 1, acc);
         }
     } else if (mask) {
-        all_rows(&q, row, NULL, stride, rows, mask_ones(mask, k), 1, 0, acc);
+        all_rows(&q, row, NULL, stride, rows, hyst_mask_ones(mask, k), 1, 0, acc);
     } else {
         all_rows(&q, row, NULL, stride, rows, (int32_t)k, 0, 0, acc);
     }

@@ -43,6 +43,18 @@ void hyst_int_tile_weights(const void *rows_w, int32_t type, uint32_t k, uint32_
  * past rows become undefined. abs(acc) <= 255 * k < 2^31. */
 void hyst_int_tile(const void *tile, const void *weights, uint32_t k, uint32_t rows, int32_t *acc);
 
+/* The form of the vector variants: four elements of every lane together, signed ones as x + 128.
+ * Bytes past k hold anything and meet weights of 0. */
+static inline void hyst_int_tile_put_fours(const void *x, int32_t type, uint32_t k, uint32_t lane,
+                                           void *tile)
+{
+    const uint32_t flip = type == HYST_I8 ? 0x80808080u : 0u;
+    uint32_t g;
+    for (g = 0; g < (k + 3u) / 4u; g++) {
+        hyst_store32(tile, g * (uint32_t)HYST_INT_LANES + lane, hyst_load32(x, g) ^ flip);
+    }
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -15,6 +15,16 @@
 extern "C" {
 #endif
 
+/* Ones among the first k > 0 bits: the elements that a mask counts. */
+static inline int32_t hyst_mask_ones(const void *mask, uint32_t k)
+{
+    uint32_t ones = 0, i;
+    for (i = 0; i + 1u < hyst_words(k); i++) {
+        ones += hyst_popcount(hyst_load(mask, i));
+    }
+    return (int32_t)(ones + hyst_popcount(hyst_load(mask, i) & hyst_tail_mask(k)));
+}
+
 /* acc[r] = sum over counted elements of sign * w[r], for r < rows <= 32; acc has 32 entries,
  * those past rows become undefined.
  * abs(acc) <= k <= 2^31 - 1. */
