@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from hysteron.codegen.emit import tool_version
 from hysteron.driver.compile import CompiledModel, Options
@@ -132,18 +139,23 @@ def fail(error: HysteronError, as_json: bool, code: int) -> int:
     return code
 
 
-@contextmanager
-def progress(title: str, total: int, as_json: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr where a person is watching."""
-    bar = Progress(
+def progress_bar(as_json: bool, *times: ProgressColumn) -> Progress:
+    """Return a bar on stderr that shows nothing unless a person is watching."""
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        *times,
         console=Console(stderr=True),
         transient=True,
         disable=as_json or not sys.stderr.isatty(),
     )
+
+
+@contextmanager
+def progress(title: str, total: int, as_json: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr where a person is watching."""
+    bar = progress_bar(as_json, TimeRemainingColumn())
     with bar:
         task = bar.add_task(title, total=total)
         yield lambda done: bar.advance(task, done)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from hysteron.campaign import report
 from hysteron.campaign.run import Meter
-from hysteron.cli.common import console
+from hysteron.cli.common import console, progress_bar
 from hysteron.driver.candidates import Candidate
 from hysteron.driver.emulate import Emulation
 from hysteron.driver.extras import Extra
@@ -34,16 +25,7 @@ def meter(title: str, total: int, as_json: bool) -> Iterator[Meter]:
 
     Trials that an early stop spares leave the total, so the time left stays honest.
     """
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=as_json or not sys.stderr.isatty(),
-    )
+    bar = progress_bar(as_json, TimeElapsedColumn(), TimeRemainingColumn())
     with bar:
         task = bar.add_task(title, total=total)
 

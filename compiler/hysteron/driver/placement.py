@@ -119,11 +119,6 @@ def parse_rates(text: str) -> list[float]:
     return sorted(rates)
 
 
-def parse_settings(items: Sequence[str]) -> dict[str, list[float]]:
-    """Return the values per condition of "NAME=V[,V...]" items. Raises InputError."""
-    return {name: numbers(name, texts) for name, texts in parse_items(items).items()}
-
-
 def parse_items(items: Sequence[str]) -> dict[str, list[str]]:
     """Return the texts per name of "NAME=V[,V...]" items. Raises InputError."""
     found: dict[str, list[str]] = {}
