@@ -71,13 +71,14 @@ static void sliced(const layer *l, uint32_t pixel, int32_t group)
     const uint32_t plane = (uint32_t)l->g.groups * blocks * l->taps * 4u;
     const int32_t total = hyst_int_total(l->patch, l->p->x_type, l->taps);
     int32_t *acc = (int32_t *)(void *)l->work; /* then the list */
+    const uint32_t most = (uint32_t)l->p->shared, shared = blocks < most ? blocks : most;
     uint32_t b, i;
-    for (b = 0; b < blocks; b += HYST_INT_BLOCKS) {
-        const uint32_t count = blocks - b < HYST_INT_BLOCKS ? blocks - b : HYST_INT_BLOCKS;
+    for (b = 0; b < blocks; b += shared) {
+        const uint32_t count = blocks - b < shared ? blocks - b : shared;
         const unsigned char *block = l->w + ((uint32_t)group * blocks + b) * l->taps * 4u;
         hyst_int_sliced(l->patch, l->p->x_type, total, l->taps, block,
                         l->p->w_type == HYST_T2 ? block + plane : NULL, count,
-                        (uint16_t *)(void *)(acc + 32u * HYST_INT_BLOCKS), acc);
+                        (uint16_t *)(void *)(acc + 32u * shared), acc);
         for (i = 0; i < count; i++) {
             const uint32_t o = (b + i) * 32u, left = l->per_group - o;
             hyst_sink_put(&l->sink, pixel, first + o, left < 32u ? left : 32u, acc + 32u * i);

@@ -26,15 +26,16 @@ static void sliced(const hyst_int_dense_params *p, const void *x, const void *w,
 {
     const uint32_t k = (uint32_t)p->k, n = (uint32_t)p->n, blocks = (n + 31u) / 32u;
     const uint32_t plane = blocks * k * 4u;
+    const uint32_t most = (uint32_t)p->shared, shared = blocks < most ? blocks : most;
     const int32_t total = hyst_int_total(x, p->x_type, k);
     int32_t *acc = (int32_t *)scratch; /* then the list */
     uint32_t first, i;
-    for (first = 0; first < blocks; first += HYST_INT_BLOCKS) {
+    for (first = 0; first < blocks; first += shared) {
         const uint32_t left = blocks - first;
-        const uint32_t count = left < HYST_INT_BLOCKS ? left : HYST_INT_BLOCKS;
+        const uint32_t count = left < shared ? left : shared;
         const unsigned char *at = (const unsigned char *)w + first * k * 4u;
         hyst_int_sliced(x, p->x_type, total, k, at, p->w_type == HYST_T2 ? at + plane : NULL, count,
-                        (uint16_t *)(void *)(acc + 32u * HYST_INT_BLOCKS), acc);
+                        (uint16_t *)(void *)(acc + 32u * shared), acc);
         for (i = 0; i < count; i++) {
             const uint32_t o = (first + i) * 32u;
             hyst_sink_put(sink, 0, o, n - o < 32u ? n - o : 32u, acc + 32u * i);

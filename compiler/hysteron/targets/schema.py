@@ -71,6 +71,7 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``kernel_suffixes`` are tried in order for ``op_<name>_<suffix>.c``; native
     sets (no ``emulators``) run on this machine and may need ``cpu_features``.
+    ``list_scratch_bytes`` is the RAM that shared lists may take (docs/kernels.md).
     """
 
     schema: Literal[1]
@@ -82,6 +83,7 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
     compilers: tuple[Compiler, ...]
     cpu_features: tuple[str, ...] = ()
     emulators: tuple[Emulator, ...] = ()
+    list_scratch_bytes: int = 4096
 
     @property
     def emulator(self) -> Emulator | None:

@@ -12,7 +12,7 @@ extern "C" {
 /* Sum of the elements of x (HYST_U8, I8 or I16); abs < 2^31. */
 int32_t hyst_int_total(const void *x, int32_t type, uint32_t k);
 
-/* Blocks served by one call: the lists of one call are shared by all of them. */
+/* Most blocks of one call: its lists are shared by all of them. */
 #define HYST_INT_BLOCKS 8u
 
 /* acc[32 i + j] for the 32 outputs of each of blocks <= HYST_INT_BLOCKS neighbouring

@@ -94,9 +94,25 @@ static inline void hyst_store32(void *base, uint32_t index, uint32_t word)
     HYST_COPY((unsigned char *)HYST_ALIGNED(base) + index * 4u, &word, sizeof word);
 }
 
+#if defined(__AVR__)
+/* Ones of a byte: pairs, then fours, then all eight. */
+static inline unsigned char hyst_ones8(unsigned char b)
+{
+    b = (unsigned char)(b - ((b >> 1) & 0x55u));
+    b = (unsigned char)((b & 0x33u) + ((b >> 2) & 0x33u));
+    return (unsigned char)((unsigned char)(b + (b >> 4)) & 15u);
+}
+#endif
+
 static inline uint32_t hyst_popcount(hyst_word x)
 {
-#if defined(__GNUC__) && (defined(__POPCNT__) || defined(__ARM_FEATURE_SVE))
+#if defined(__AVR__)
+    uint32_t ones = 0;
+    for (; x != 0u; x >>= 8) {
+        ones += hyst_ones8((unsigned char)x);
+    }
+    return ones;
+#elif defined(__GNUC__) && (defined(__POPCNT__) || defined(__ARM_FEATURE_SVE))
     return (uint32_t)(HYST_WORD_BITS == 64 ? __builtin_popcountll(x)
                                            : __builtin_popcount((uint32_t)x));
 #else

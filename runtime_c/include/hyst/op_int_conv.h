@@ -42,6 +42,7 @@ typedef struct hyst_int_conv_params {
     int32_t flips;
     int32_t layout;
     int32_t tile;
+    int32_t shared;
 } hyst_int_conv_params;
 
 void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, const void *t,

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AVR: without a population count of words bit planes do not pay; elements are added where a weight's bit is 1. The
+ * vector lies in SRAM, so k has 16 bits. */
+#include "hyst/int_rows.h"
+
+static uint32_t element(const unsigned char *x, int32_t type)
+{
+    if (type == HYST_I16) {
+        return (uint32_t)(int32_t)(int16_t)((uint16_t)x[0] | (uint16_t)x[1] << 8);
+    }
+    return type == HYST_I8 ? (uint32_t)(int32_t)(signed char)x[0] : x[0];
+}
+
+int32_t hyst_int_planes(const void *x, int32_t type, uint32_t k, void *planes)
+{
+    const unsigned char bytes = type == HYST_I16 ? 2u : 1u;
+    const unsigned char *from = (const unsigned char *)x;
+    uint32_t total = 0;
+    uint16_t i;
+    memcpy(planes, x, (size_t)k * bytes);
+    for (i = 0; i < (uint16_t)k; i++, from += bytes) {
+        total += element(from, type);
+    }
+    return hyst_i32(total);
+}
+
+/* Sum of the elements whose weight bit is 1. */
+static uint32_t chosen(const unsigned char *x, int32_t type, const unsigned char *row, uint16_t k)
+{
+    const unsigned char bytes = type == HYST_I16 ? 2u : 1u;
+    uint32_t sum = 0;
+    unsigned char left = 0, w = 0;
+    for (; k != 0u; k--, left--, w >>= 1, x += bytes) {
+        if (left == 0u) {
+            w = (unsigned char)hyst_load8(row++);
+            left = 8;
+        }
+        if (w & 1u) {
+            sum += element(x, type);
+        }
+    }
+    return sum;
+}
+
+void hyst_int_rows(const void *planes, int32_t type, int32_t total, const void *rows_w,
+                   const void *negative, uint32_t k, uint32_t rows, int32_t *acc)
+{
+    const unsigned char *row = (const unsigned char *)rows_w;
+    const unsigned char *other = (const unsigned char *)negative;
+    const unsigned char *x = (const unsigned char *)planes;
+    const uint16_t stride = (uint16_t)hyst_plane_bytes(k), count = (uint16_t)k;
+    unsigned char r;
+    for (r = 0; r < rows; r++, row += stride) {
+        const uint32_t plus = chosen(x, type, row, count);
+        acc[r] = hyst_i32(other ? plus - chosen(x, type, other, count) : 2u * plus - (uint32_t)total);
+        other = other ? other + stride : NULL;
+    }
+}
