@@ -1,14 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/container.h"
 
+#include "hyst/rom.h"
+
 #define HYST_CONTAINER_HEADER 48u
 
-hyst_status hyst_image_check(const hyst_layout *layout, const uint32_t *const *images)
+/* Section by pieces where an image lies in another address space. */
+static uint32_t crc_of(hyst_rom at, uint32_t bytes)
+{
+#if defined(__AVR__)
+    uint32_t crc = 0, word;
+    for (; bytes != 0u; bytes -= 4u, at = hyst_rom_at(at, 4)) { /* sections are multiples of 8 */
+        word = hyst_rom_load32(at, 0);
+        crc = hyst_crc32(crc, &word, 4);
+    }
+    return crc;
+#else
+    return hyst_crc32(0u, at, bytes);
+#endif
+}
+
+hyst_status hyst_image_check(const hyst_layout *layout, const hyst_image *images)
 {
     for (uint32_t i = 0; i < layout->sections; i++) {
         const hyst_section *s = &layout->section[i];
-        const unsigned char *base = (const unsigned char *)images[s->region];
-        if (hyst_crc32(0u, base + s->offset, s->bytes) != s->crc) {
+        if (crc_of(hyst_rom_at(images[s->region], s->offset), s->bytes) != s->crc) {
             return HYST_ERR_IMAGE;
         }
     }
@@ -82,7 +98,7 @@ static int checksums_fit(const hyst_layout *layout, const unsigned char *data)
 }
 
 hyst_status hyst_container_open(const hyst_layout *layout, const void *data, size_t bytes,
-                                const uint32_t **images)
+                                hyst_image *images)
 {
     const unsigned char *file = (const unsigned char *)data;
     if (layout == NULL || data == NULL || images == NULL) {
@@ -98,7 +114,7 @@ hyst_status hyst_container_open(const hyst_layout *layout, const void *data, siz
     size_t start = header_bytes(layout);
     for (uint32_t r = 0; r < layout->regions; r++) {
         /* header and region lengths are multiples of 8, so data's alignment carries over */
-        images[r] = (const uint32_t *)(const void *)(file + start);
+        images[r] = (hyst_image)HYST_IN_SRAM((const void *)(file + start));
         start += layout->region_bytes[r];
     }
     return HYST_OK;

@@ -25,14 +25,15 @@ int32_t hyst_int_planes(const void *x, int32_t type, uint32_t k, void *planes)
 }
 
 /* Sum of the elements whose weight bit is 1. */
-static uint32_t chosen(const unsigned char *x, int32_t type, const unsigned char *row, uint16_t k)
+static uint32_t chosen(const unsigned char *x, int32_t type, hyst_rom row, uint16_t k)
 {
     const unsigned char bytes = type == HYST_I16 ? 2u : 1u;
     uint32_t sum = 0;
     unsigned char left = 0, w = 0;
     for (; k != 0u; k--, left--, w >>= 1, x += bytes) {
         if (left == 0u) {
-            w = (unsigned char)hyst_load8(row++);
+            w = hyst_rom_load8(row);
+            row = hyst_rom_at(row, 1);
             left = 8;
         }
         if (w & 1u) {
@@ -42,17 +43,17 @@ static uint32_t chosen(const unsigned char *x, int32_t type, const unsigned char
     return sum;
 }
 
-void hyst_int_rows(const void *planes, int32_t type, int32_t total, const void *rows_w,
-                   const void *negative, uint32_t k, uint32_t rows, int32_t *acc)
+void hyst_int_rows(const void *planes, int32_t type, int32_t total, hyst_rom rows_w,
+                   hyst_rom negative, uint32_t k, uint32_t rows, int32_t *acc)
 {
-    const unsigned char *row = (const unsigned char *)rows_w;
-    const unsigned char *other = (const unsigned char *)negative;
     const unsigned char *x = (const unsigned char *)planes;
     const uint16_t stride = (uint16_t)hyst_plane_bytes(k), count = (uint16_t)k;
     unsigned char r;
-    for (r = 0; r < rows; r++, row += stride) {
-        const uint32_t plus = chosen(x, type, row, count);
-        acc[r] = hyst_i32(other ? plus - chosen(x, type, other, count) : 2u * plus - (uint32_t)total);
-        other = other ? other + stride : NULL;
+    for (r = 0; r < rows; r++) {
+        const uint32_t plus = chosen(x, type, rows_w, count);
+        acc[r] = hyst_i32(negative ? plus - chosen(x, type, negative, count)
+                                   : 2u * plus - (uint32_t)total);
+        rows_w = hyst_rom_at(rows_w, stride);
+        negative = negative ? hyst_rom_at(negative, stride) : 0;
     }
 }

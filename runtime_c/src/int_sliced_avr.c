@@ -6,10 +6,17 @@
 
 int32_t hyst_int_total(const void *x, int32_t type, uint32_t k)
 {
+    const unsigned char *from = (const unsigned char *)x;
     uint32_t total = 0;
-    uint16_t i;
-    for (i = 0; i < (uint16_t)k; i++) {
-        total += (uint32_t)hyst_get(x, type, k, i);
+    uint16_t left = (uint16_t)k;
+    for (; left != 0u; left--) {
+        int32_t value = *from++;
+        if (type == HYST_I16) {
+            value = (int16_t)((uint16_t)value | (uint16_t)*from++ << 8);
+        } else if (type == HYST_I8) {
+            value = (signed char)value;
+        }
+        total += (uint32_t)value;
     }
     return hyst_i32(total);
 }
@@ -33,7 +40,7 @@ HYST_NEVER_INLINE void list_plane(const unsigned char *x, unsigned char bytes, u
 }
 
 /* Planes of counters turn into sums of w = 2 bit - 1: 2 (sum of x over the one bits) - total. */
-static void finish(uint32_t *sum, unsigned char planes, uint32_t total)
+HYST_NEVER_INLINE void finish(uint32_t *sum, unsigned char planes, uint32_t total)
 {
     uint32_t values[32];
     unsigned char j;
@@ -43,12 +50,10 @@ static void finish(uint32_t *sum, unsigned char planes, uint32_t total)
     }
 }
 
-void hyst_int_sliced(const void *x, int32_t type, int32_t total, uint32_t k, const void *block,
-                     const void *negative, uint32_t blocks, uint16_t *list_at, int32_t *acc)
+void hyst_int_sliced(const void *x, int32_t type, int32_t total, uint32_t k, hyst_rom block,
+                     hyst_rom negative, uint32_t blocks, uint16_t *list_at, int32_t *acc)
 {
     const unsigned char bits = type == HYST_I16 ? 16u : 8u;
-    const unsigned char *plus = (const unsigned char *)block;
-    const unsigned char *minus = (const unsigned char *)negative;
     uint32_t *sum = (uint32_t *)acc; /* the unsigned type of the same objects */
     hyst_sliced_list list;
     unsigned char planes = bits, b, i; /* k < 2^(planes - bits of x): sums fit */
@@ -67,21 +72,21 @@ void hyst_int_sliced(const void *x, int32_t type, int32_t total, uint32_t k, con
         for (i = 0; i < blocks; i++) {
             const uint32_t skip = i * k * 4u;
             uint32_t *at = sum + i * 32u;
-            if (minus) {
-                hyst_sliced_count(&list, plus + skip, weight, at);
-                hyst_sliced_count(&list, minus + skip, 0u - weight, at);
+            if (negative) {
+                hyst_sliced_count(&list, hyst_rom_at(block, skip), weight, at);
+                hyst_sliced_count(&list, hyst_rom_at(negative, skip), 0u - weight, at);
                 continue;
             }
             /* until its last bit the 32 sums of a block are the planes of its counters;
              * sums < 2^31 by the bound of the accumulator, so plane b + 16 is the last but 15 */
             if (!top) {
-                hyst_sliced_add_list(&list, plus + skip, at + b);
+                hyst_sliced_add_list(&list, hyst_rom_at(block, skip), at + b);
             }
             if (last) {
                 finish(at, planes, (uint32_t)total);
             }
             if (top) {
-                hyst_sliced_count(&list, plus + skip, 2u * weight, at);
+                hyst_sliced_count(&list, hyst_rom_at(block, skip), 2u * weight, at);
             }
         }
     }

@@ -13,7 +13,7 @@ typedef struct layer {
     hyst_geometry g;
     const hyst_int_conv_params *p;
     const void *x;
-    const unsigned char *w;
+    hyst_rom w;
     unsigned char *patch, *work; /* gathered elements; planes, sums and list, or tiles */
     uint32_t taps;
     uint32_t per_group; /* outputs of one group */
@@ -28,9 +28,9 @@ static void rows(const layer *l, uint32_t pixel, int32_t group)
     uint32_t o;
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
-        const unsigned char *row = l->w + (first + o) * stride;
-        const unsigned char *negative =
-            l->p->w_type == HYST_T2 ? row + (uint32_t)l->g.out_c * stride : NULL;
+        const hyst_rom row = hyst_rom_at(l->w, (first + o) * stride);
+        const hyst_rom negative =
+            l->p->w_type == HYST_T2 ? hyst_rom_at(row, (uint32_t)l->g.out_c * stride) : 0;
         hyst_int_rows(l->work, l->p->x_type, total, row, negative, l->taps, n, acc);
         hyst_sink_put(&l->sink, pixel, first + o, n, acc);
     }
@@ -54,7 +54,7 @@ static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
     }
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
-        const unsigned char *row = l->w + (first + o) * bits;
+        const hyst_rom row = hyst_rom_at(l->w, (first + o) * bits);
         int32_t acc[HYST_INT_LANES * 32];
         hyst_int_tile_weights(row, l->p->x_type, l->taps, n, weights);
         for (i = 0; i < count; i += LANES) {
@@ -75,9 +75,10 @@ static void sliced(const layer *l, uint32_t pixel, int32_t group)
     uint32_t b, i;
     for (b = 0; b < blocks; b += shared) {
         const uint32_t count = blocks - b < shared ? blocks - b : shared;
-        const unsigned char *block = l->w + ((uint32_t)group * blocks + b) * l->taps * 4u;
+        const hyst_rom block =
+            hyst_rom_at(l->w, ((uint32_t)group * blocks + b) * l->taps * 4u);
         hyst_int_sliced(l->patch, l->p->x_type, total, l->taps, block,
-                        l->p->w_type == HYST_T2 ? block + plane : NULL, count,
+                        l->p->w_type == HYST_T2 ? hyst_rom_at(block, plane) : 0, count,
                         (uint16_t *)(void *)(acc + 32u * shared), acc);
         for (i = 0; i < count; i++) {
             const uint32_t o = (b + i) * 32u, left = l->per_group - o;
@@ -97,8 +98,8 @@ static int32_t positions_at_once(const hyst_int_conv_params *p)
     return pays ? p->tile : 1;
 }
 
-void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, const void *t,
-                   const void *inv, void *out, void *out1, void *scratch)
+void hyst_int_conv(const hyst_int_conv_params *p, const void *x, hyst_rom w, hyst_rom t,
+                   hyst_rom inv, void *out, void *out1, void *scratch)
 {
     const int32_t pixels = p->out_h * p->out_w;
     const int32_t tile = positions_at_once(p);
@@ -107,7 +108,7 @@ void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, 
     HYST_GEOMETRY(l.g, p);
     l.p = p;
     l.x = x;
-    l.w = (const unsigned char *)w;
+    l.w = w;
     l.taps = hyst_geometry_taps(&l.g);
     l.patch = (unsigned char *)scratch;
     l.work = l.patch + hyst_plane_bytes(l.taps) * 8u * (p->x_type == HYST_I16 ? 2u : 1u);

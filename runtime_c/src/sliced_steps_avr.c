@@ -42,11 +42,11 @@ static uint32_t at_least(const uint32_t *x, const table_word *u, unsigned char p
 static void block_ones(const hyst_sliced_layer *l, uint32_t block, uint32_t *planes)
 {
     memset(planes, 0, HYST_SLICED_PLANES * sizeof planes[0]);
-    hyst_sliced_add_run(l->k, (uintptr_t)hyst_sliced_block(l, block), planes);
+    hyst_sliced_add_run(l->k, (hyst_address)hyst_sliced_block(l, block), planes);
 }
 
 /* acc[j] = X - k - 2 B, or its opposite; ones: planes of B, NULL where sums hold it. */
-static void put_sums(const hyst_sliced_layer *l, uint32_t flip, uint32_t block, uint32_t first,
+HYST_NEVER_INLINE void put_sums(const hyst_sliced_layer *l, uint32_t flip, uint32_t block, uint32_t first,
                      unsigned char n, uint32_t pixel, const uint32_t *x)
 {
     int32_t acc[32];
@@ -137,11 +137,11 @@ void hyst_sliced_ternary(const hyst_sliced_layer *layer, const void *x, uint32_t
     list.at = list_at;
     flip = list_fewer(x, layer->k, &list);
     for (b = 0; b < blocks; b++) {
-        const unsigned char *at = hyst_sliced_block(layer, group * blocks + b);
+        const hyst_rom at = hyst_sliced_block(layer, group * blocks + b);
         const uint32_t left = layer->n - b * 32u;
         const unsigned char n = left < 32u ? (unsigned char)left : 32u;
         int32_t acc[32];
-        hyst_xnor_sliced(&list, NULL, at, at + plane, acc);
+        hyst_xnor_sliced(&list, NULL, at, hyst_rom_at(at, plane), acc);
         for (j = 0; j < n; j++) {
             /* x w = +-(2 (sum over the listed of w) - (sum over all of w)) */
             const uint32_t sum = 2u * (uint32_t)acc[j] - *sums++;
@@ -152,9 +152,9 @@ void hyst_sliced_ternary(const hyst_sliced_layer *layer, const void *x, uint32_t
 }
 
 /* t + k clamped to 0 .. 2 k + 1: below, every sum passes; above, none does. */
-static uint32_t offset_threshold(const void *t, int32_t t_type, uint32_t at, uint32_t k)
+HYST_NEVER_INLINE uint32_t offset_threshold(hyst_rom t, int32_t t_type, uint32_t at, uint32_t k)
 {
-    const int32_t value = t_type == HYST_I16 ? hyst_get_i16(t, at) : hyst_get_i32(t, at);
+    const int32_t value = t_type == HYST_I16 ? hyst_rom_i16(t, at) : hyst_rom_i32(t, at);
     if (value <= -(int32_t)k) {
         return 0;
     }
@@ -163,7 +163,7 @@ static uint32_t offset_threshold(const void *t, int32_t t_type, uint32_t at, uin
 
 /* The two tables of one row of thresholds at first: planes of t' + 2 B and, modulo 2^planes, of
  * (2 k + 2) + (2^planes - 1 - t') + 2 B = 2 k + 1 - t' + 2 B. ones: planes of B. */
-static void fill_tables(const hyst_sliced_layer *l, const void *t, int32_t t_type, uint32_t first,
+HYST_NEVER_INLINE void fill_tables(const hyst_sliced_layer *l, hyst_rom t, int32_t t_type, uint32_t first,
                         unsigned char lanes, const uint32_t *ones, table_word *up)
 {
     const unsigned char planes = (unsigned char)l->planes;
@@ -193,7 +193,7 @@ static void fill_tables(const hyst_sliced_layer *l, const void *t, int32_t t_typ
 }
 
 /* Plain sums of one block: ones, or of ternary weights positive minus negative. */
-static void store_ones(const hyst_sliced_layer *l, uint32_t block, uint32_t all, int32_t ternary,
+HYST_NEVER_INLINE void store_ones(const hyst_sliced_layer *l, uint32_t block, uint32_t all, int32_t ternary,
                        unsigned char lanes, uint32_t *planes, table_word *to)
 {
     uint32_t values[32];
@@ -207,7 +207,7 @@ static void store_ones(const hyst_sliced_layer *l, uint32_t block, uint32_t all,
     }
 }
 
-void hyst_sliced_sums(const void *w, const void *t, int32_t t_type, int32_t steps, int32_t k,
+void hyst_sliced_sums(hyst_rom w, hyst_rom t, int32_t t_type, int32_t steps, int32_t k,
                       int32_t n, int32_t groups, int32_t ternary, void *sums)
 {
     table_word *to = (table_word *)sums;

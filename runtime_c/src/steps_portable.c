@@ -30,9 +30,8 @@ static void put_bits(void *out, uint32_t at, uint32_t bits, uint32_t n)
 void hyst_sink_bits(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t n, uint32_t p,
                     uint32_t bits)
 {
-    const unsigned char *inv =
-        (const unsigned char *)sink->inv + p * hyst_plane_bytes(sink->channels);
-    bits = (bits & (0xffffffffu >> (32u - n))) ^ (uint32_t)hyst_get_bits(inv, c0, n);
+    const hyst_rom inv = hyst_rom_at(sink->inv, p * hyst_plane_bytes(sink->channels));
+    bits = (bits & (0xffffffffu >> (32u - n))) ^ (uint32_t)hyst_rom_bits(inv, c0, n);
     put_bits(sink->out[p], pixel * sink->channels + c0, bits, n);
 }
 
@@ -70,7 +69,7 @@ void hyst_sink_put_all(const hyst_sink *sink, const int32_t *pixel_of, uint32_t 
         return;
     }
     hyst_ge_bits_of(acc, count, sink->t, sink->t_type, c0, n, bits);
-    inverted = (uint32_t)hyst_get_bits(sink->inv, c0, n);
+    inverted = (uint32_t)hyst_rom_bits(sink->inv, c0, n);
     for (p = 0; p < count; p++) {
         if (pixel_of[p] >= 0) {
             put_bits(sink->out[0], (uint32_t)pixel_of[p] * sink->channels + c0, bits[p] ^ inverted,

@@ -4,21 +4,23 @@
 
 /* Counted elements minus twice those that differ. */
 static int32_t one_row(const unsigned char *sign, const unsigned char *mask,
-                       const unsigned char *row, const unsigned char *negative, uint16_t k)
+                       hyst_rom row, hyst_rom negative, uint16_t k)
 {
     uint16_t counted = k, differ = 0;
     if (mask || negative) {
         counted = 0;
     }
     while (k != 0u) {
-        const unsigned char w = (unsigned char)hyst_load8(row++);
+        const unsigned char w = hyst_rom_load8(row);
         unsigned char valid = k < 8u ? (unsigned char)((1u << k) - 1u) : 0xffu;
+        row = hyst_rom_at(row, 1);
         k = k < 8u ? 0u : (uint16_t)(k - 8u);
         if (mask) {
             valid &= *mask++;
         }
         if (negative) {
-            valid &= (unsigned char)(w ^ (unsigned char)hyst_load8(negative++));
+            valid &= (unsigned char)(w ^ hyst_rom_load8(negative));
+            negative = hyst_rom_at(negative, 1);
         }
         if (mask || negative) {
             counted = (uint16_t)(counted + hyst_ones8(valid));
@@ -28,16 +30,15 @@ static int32_t one_row(const unsigned char *sign, const unsigned char *mask,
     return (int32_t)counted - 2 * (int32_t)differ;
 }
 
-void hyst_xnor_rows(const void *sign, const void *mask, const void *rows_w, const void *negative,
+void hyst_xnor_rows(const void *sign, const void *mask, hyst_rom rows_w, hyst_rom negative,
                     uint32_t k, uint32_t rows, int32_t *acc)
 {
-    const unsigned char *row = (const unsigned char *)rows_w;
-    const unsigned char *other = (const unsigned char *)negative;
     const uint16_t stride = (uint16_t)hyst_plane_bytes(k);
     unsigned char r;
-    for (r = 0; r < rows; r++, row += stride) {
-        acc[r] = one_row((const unsigned char *)sign, (const unsigned char *)mask, row, other,
-                         (uint16_t)k);
-        other = other ? other + stride : NULL;
+    for (r = 0; r < rows; r++) {
+        acc[r] = one_row((const unsigned char *)sign, (const unsigned char *)mask, rows_w,
+                         negative, (uint16_t)k);
+        rows_w = hyst_rom_at(rows_w, stride);
+        negative = negative ? hyst_rom_at(negative, stride) : 0;
     }
 }

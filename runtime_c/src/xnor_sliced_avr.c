@@ -9,9 +9,24 @@
 /* Entries of one call of add_lanes: its count of batches of 32 has 8 bits. */
 #define MOST 4096u
 
-/* Registers: X list, Y planes, Z address; r2:r3 to r8:r9 planes 0 to 3; r22.. base; r20:r21 temporary; r25 count. */
+/* Registers: X list, Y planes, Z address; r2:r3 to r8:r9 planes 0 to 3; r22.. base; r20:r21 temporary; r25 count.
+ * Arguments come in r24:r25 list, r22:r23 n, then base and planes. */
+#if defined(HYST_FAR)
+#define PLANES_TO_Y "movw r28, r16\n\t"
+#define BASE_TO_R22 "movw r22, r18\n\tmov r24, r20\n\t"
+#define FLASH_WORD(low, high)                                                                   \
+    "mov r0, r24\n\tadc r0, r1\n\tout 0x3b, r0\n\telpm " low ", Z+\n\telpm " high ", Z\n\t"
+#define IN_SRAM(at) (((at) & HYST_SRAM) != 0u)
+#define FLASH_ADDRESS(base) (base)
+#else
+#define PLANES_TO_Y "movw r28, r18\n\t"
+#define BASE_TO_R22 "movw r22, r20\n\t"
+#define FLASH_WORD(low, high) "lpm " low ", Z+\n\tlpm " high ", Z\n\t"
+#define IN_SRAM(at) (((at) & HYST_FLASH_BIT) == 0u)
+#define FLASH_ADDRESS(base) ((base) - HYST_FLASH_BIT)
+#endif
 #define LOAD_WORD(low, high)                                                                    \
-    "ld r30, X+\n\tld r31, X+\n\tadd r30, r22\n\tadc r31, r23\n\t" HYST_AVR_LOAD(low, high)
+    "ld r30, X+\n\tld r31, X+\n\tadd r30, r22\n\tadc r31, r23\n\t" LOAD_AT_Z(low, high)
 /* Planes s += a + b; the carries, of twice the weight, in a. See hyst_full_add. */
 #define FULL_ADD(s0, s1, a0, a1, b0, b1)                                                        \
     "eor " s0 ", " a0 "\n\teor " s1 ", " a1 "\n\tmovw r20, " s0 "\n\teor " s0 ", " b0 "\n\teor " s1 ", " b1   \
@@ -31,16 +46,16 @@
 #define ADD_LANES(name)                                                                         \
     __attribute__((naked, noinline)) static void name(                                          \
         const uint16_t *list __attribute__((unused)), uint16_t n __attribute__((unused)),       \
-        uintptr_t base __attribute__((unused)), unsigned char *planes __attribute__((unused)))  \
+        hyst_address base __attribute__((unused)),                                              \
+        unsigned char *planes __attribute__((unused)))                                          \
     {                                                                                           \
         __asm__ volatile(                                                                       \
             PUSH(2) PUSH(3) PUSH(4) PUSH(5) PUSH(6) PUSH(7) PUSH(8) PUSH(9) PUSH(10) PUSH(11)    \
             PUSH(12) PUSH(13) PUSH(14) PUSH(15) PUSH(16) PUSH(17) PUSH(28) PUSH(29)             \
-            "movw r26, r24\n\t"                                                                 \
-            "movw r28, r18\n\t"                                                                 \
-            "mov r18, r22\n\tandi r18, 31\n\tpush r18\n\t"                                      \
+            "movw r26, r24\n\t" PLANES_TO_Y                                                     \
+            "mov r16, r22\n\tandi r16, 31\n\tpush r16\n\t"                                      \
             "lsl r22\n\trol r23\n\tlsl r22\n\trol r23\n\tlsl r22\n\trol r23\n\tmov r25, r23\n\t" \
-            "movw r22, r20\n\t"                                                                 \
+            BASE_TO_R22                                                                         \
             "ld r2, Y\n\tldd r3, Y+1\n\tldd r4, Y+4\n\tldd r5, Y+5\n\t"                         \
             "ldd r6, Y+8\n\tldd r7, Y+9\n\tldd r8, Y+12\n\tldd r9, Y+13\n\t"                    \
             "tst r25\n\tbrne 1f\n\trjmp 2f\n"                                                              \
@@ -79,24 +94,25 @@
             POP(9) POP(8) POP(7) POP(6) POP(5) POP(4) POP(3) POP(2) "ret\n");                   \
     }
 
-#define HYST_AVR_LOAD(low, high) "lpm " low ", Z+\n\tlpm " high ", Z\n\t"
+#define LOAD_AT_Z(low, high) FLASH_WORD(low, high)
 ADD_LANES(add_flash)
-#undef HYST_AVR_LOAD
-#define HYST_AVR_LOAD(low, high) "ld " low ", Z\n\tldd " high ", Z+1\n\t"
-ADD_LANES(add_ram)
+#undef LOAD_AT_Z
+#define LOAD_AT_Z(low, high) "ld " low ", Z\n\tldd " high ", Z+1\n\t"
+ADD_LANES(add_sram)
 
-void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint32_t *planes)
+void hyst_sliced_add(const uint16_t *list, uint32_t length, hyst_address base, uint32_t *planes)
 {
     unsigned char *const at = (unsigned char *)planes;
     uint16_t left = (uint16_t)length;
     while (left != 0u) {
         const uint16_t n = left < MOST ? left : MOST;
+        const unsigned char in_sram = IN_SRAM(base + list[0]); /* base may lie before the image */
         unsigned char half;
         for (half = 0; half < 4u; half = (unsigned char)(half + 2u)) {
-            if (base & HYST_FLASH_BIT) {
-                add_flash(list, n, (base & ~HYST_FLASH_BIT) + half, at + half);
+            if (in_sram) {
+                add_sram(list, n, base + half, at + half);
             } else {
-                add_ram(list, n, base + half, at + half);
+                add_flash(list, n, FLASH_ADDRESS(base) + half, at + half);
             }
         }
         list += n;
@@ -104,7 +120,7 @@ void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint
     }
 }
 
-void hyst_sliced_add_run(uint32_t n, uintptr_t base, uint32_t *planes)
+void hyst_sliced_add_run(uint32_t n, hyst_address base, uint32_t *planes)
 {
     uint16_t all[32], i, left = (uint16_t)n;
     for (i = 0; i < 32u; i++) {
@@ -249,7 +265,7 @@ void hyst_sliced_values(const uint32_t *planes, uint32_t count, uint32_t *values
     }
 }
 
-void hyst_sliced_count(const hyst_sliced_list *list, const void *block, uint32_t weight,
+void hyst_sliced_count(const hyst_sliced_list *list, hyst_rom block, uint32_t weight,
                        uint32_t *total)
 {
     uint32_t planes[PLANES] = {0}, values[8];
@@ -263,7 +279,7 @@ void hyst_sliced_count(const hyst_sliced_list *list, const void *block, uint32_t
     }
 }
 
-static void add_signed(const hyst_sliced_list *list, const void *block, const void *negative,
+static void add_signed(const hyst_sliced_list *list, hyst_rom block, hyst_rom negative,
                        uint32_t weight, uint32_t *total)
 {
     uint32_t length = 0;
@@ -283,7 +299,7 @@ static void add_signed(const hyst_sliced_list *list, const void *block, const vo
 }
 
 void hyst_xnor_sliced(const hyst_sliced_list *set, const hyst_sliced_list *clear,
-                      const void *block, const void *negative, int32_t *acc)
+                      hyst_rom block, hyst_rom negative, int32_t *acc)
 {
     uint32_t *const total = (uint32_t *)acc; /* the unsigned type of the same objects */
     memset(total, 0, 32u * sizeof total[0]);

@@ -84,7 +84,7 @@ class _Source:
         sums = op.sums_bytes(*types) if op.SUMS else 0
         given = [f"HYST_BUILT_IN(c{i})" for i in range(len(self.constants))]
         arguments = ["&params", *_places("sample", self.in_sizes, op.ACTIVATIONS[1])]
-        arguments += given + ["NULL"] * (op.CONSTANTS[1] - len(given))
+        arguments += given + ["0"] * (op.CONSTANTS[1] - len(given))
         if op.name == "float_binary":
             arguments = ["&params", *(_places("sample", self.in_sizes, 1) + given)[:2]]
         arguments += _places("answer", self.out_sizes, op.OUTPUTS[1])
@@ -92,7 +92,7 @@ class _Source:
         fill = ""
         if sums:
             numbers = ", ".join(str(value) for _, value in op.sums_params(*types))
-            t = given[1] if len(given) > 1 else "NULL"
+            t = given[1] if len(given) > 1 else "0"
             fill = f"hyst_sliced_sums({given[0]}, {t}, {numbers}, sums);"
         return _MAIN.format(
             op=op.name,

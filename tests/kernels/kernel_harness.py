@@ -103,7 +103,7 @@ def build(variant: str, folder: Path, extra: tuple[str, ...] = ("-O2",)) -> Path
 def declarations() -> str:
     """Return the cffi text of all op headers."""
     folder = asset_dir("runtime_c") / "include" / "hyst"
-    blocks = []
+    blocks = ["typedef const void *hyst_rom;"]
     for header in sorted(folder.glob("op_*.h")):
         found = CFFI_BLOCK.findall(header.read_text())
         assert len(found) == 1, f"{header.name} needs exactly one cffi block"

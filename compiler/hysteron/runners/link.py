@@ -16,7 +16,7 @@ MEMORY {{
 }}
 SECTIONS {{
   .vectors : {{ KEEP(*(.vectors)) }} > {vectors}
-  .progmem : {{ *(.progmem .progmem.*) hyst_images_end = .; }} > FLASH
+  .progmem : {{ *(.progmem.gcc*) *(.progmem .progmem.*) hyst_images_end = .; }} > FLASH
   .text : {{ *(.text .text.*) }} > FLASH
 {rodata}  .data : {{
     hyst_data_start = .;
@@ -40,8 +40,9 @@ SECTIONS {{
 
 #: What the C compiler adds to addresses of AVR's data space, so that one linker serves two spaces.
 AVR_DATA = 0x80_0000
-# Loads from flash take a 15-bit address (hyst/abi.h).
+# Without ELPM loads from flash take a 15-bit address (hyst/abi.h).
 _CHECK = '  ASSERT(hyst_images_end <= 0x8000, "images do not fit into the first 32 KB of flash")\n'
+_NEAR = 0x1_0000
 _RODATA = ".rodata .rodata.* .srodata .srodata.*"
 
 
@@ -64,7 +65,7 @@ def linker_script(memory: MemoryMap, vectors_base: int | None = None, *, avr: bo
         vectors_memory=vectors_memory,
         rodata="" if avr else f"  .rodata : {{ *({_RODATA}) }} > FLASH\n",
         data=f" {_RODATA}" if avr else "",
-        check=_CHECK if avr else "",
+        check=_CHECK if avr and memory.flash_bytes <= _NEAR else "",
         stack_limit=max(base, top - MAX_STACK),
         stack_top=top,
     )

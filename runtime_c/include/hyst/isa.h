@@ -49,30 +49,10 @@ typedef uint32_t hyst_word;
 #define HYST_COPY(to, from, bytes) memcpy((to), (from), (bytes))
 #endif
 
-#if defined(__AVR__)
-/* Flash is read by other instructions: addresses with the bit of HYST_BUILT_IN lie there. */
-static inline void hyst_fetch(void *to, const unsigned char *from, uint8_t bytes)
-{
-    unsigned char *at = (unsigned char *)to;
-    if (((uintptr_t)from & HYST_FLASH_BIT) == 0u) {
-        HYST_COPY(to, from, bytes);
-        return;
-    }
-    from -= HYST_FLASH_BIT;
-    do {
-        __asm__ volatile("lpm %0, %a1+" : "=r"(*at), "+z"(from));
-        at++;
-    } while (--bytes != 0u);
-}
-#define HYST_FETCH(to, from, bytes) hyst_fetch((to), (from), (uint8_t)(bytes))
-#else
-#define HYST_FETCH(to, from, bytes) HYST_COPY((to), (from), (bytes))
-#endif
-
 static inline hyst_word hyst_load(const void *base, uint32_t index)
 {
     hyst_word word;
-    HYST_FETCH(&word, (const unsigned char *)HYST_ALIGNED(base) + index * HYST_WORD_BYTES,
+    HYST_COPY(&word, (const unsigned char *)HYST_ALIGNED(base) + index * HYST_WORD_BYTES,
               sizeof word);
     return word;
 }
@@ -85,7 +65,7 @@ static inline void hyst_store(void *base, uint32_t index, hyst_word word)
 static inline uint32_t hyst_load32(const void *base, uint32_t index)
 {
     uint32_t word;
-    HYST_FETCH(&word, (const unsigned char *)HYST_ALIGNED(base) + index * 4u, sizeof word);
+    HYST_COPY(&word, (const unsigned char *)HYST_ALIGNED(base) + index * 4u, sizeof word);
     return word;
 }
 
@@ -125,18 +105,15 @@ static inline uint32_t hyst_popcount(hyst_word x)
 }
 
 /* Before a short loop over lanes: GCC would unroll it whole before its vectoriser sees it. */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
 #define HYST_VECTOR_LOOP _Pragma("GCC unroll 1")
 #else
 #define HYST_VECTOR_LOOP
 #endif
 
-/* One byte of an image. */
 static inline uint32_t hyst_load8(const unsigned char *at)
 {
-    unsigned char byte;
-    HYST_FETCH(&byte, at, 1u);
-    return byte;
+    return *at;
 }
 
 /* Words that hold n bits. */

@@ -12,7 +12,7 @@
 #ifndef HYST_OP_INT_DENSE_H
 #define HYST_OP_INT_DENSE_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,8 +31,8 @@ typedef struct hyst_int_dense_params {
     int32_t shared;
 } hyst_int_dense_params;
 
-void hyst_int_dense(const hyst_int_dense_params *p, const void *x, const void *w, const void *t,
-                    const void *inv, void *out, void *out1, void *scratch);
+void hyst_int_dense(const hyst_int_dense_params *p, const void *x, hyst_rom w, hyst_rom t,
+                    hyst_rom inv, void *out, void *out1, void *scratch);
 /* cffi:end */
 
 #ifdef __cplusplus

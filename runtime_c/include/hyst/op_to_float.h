@@ -7,7 +7,7 @@
 #ifndef HYST_OP_TO_FLOAT_H
 #define HYST_OP_TO_FLOAT_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,7 +24,7 @@ typedef struct hyst_to_float_params {
     int32_t zero_num;
 } hyst_to_float_params;
 
-void hyst_to_float(const hyst_to_float_params *p, const void *x, const void *scale, void *out,
+void hyst_to_float(const hyst_to_float_params *p, const void *x, hyst_rom scale, void *out,
                    void *scratch);
 /* cffi:end */
 

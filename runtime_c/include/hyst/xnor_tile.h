@@ -8,7 +8,7 @@
 #ifndef HYST_XNOR_TILE_H
 #define HYST_XNOR_TILE_H
 
-#include "hyst/isa.h"
+#include "hyst/rom.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,7 +20,7 @@ extern "C" {
  * mask) for r < rows <= 32; entries past rows become undefined. mask may be NULL: all k elements
  * count. counted[p] is the number of elements of lane p that count. Padding bits of x, mask and
  * the rows may hold anything. */
-void hyst_xnor_tile(const void *x, const void *mask, const void *rows_w, uint32_t k, uint32_t rows,
+void hyst_xnor_tile(const void *x, const void *mask, hyst_rom rows_w, uint32_t k, uint32_t rows,
                     const int32_t *counted, int32_t *acc);
 
 #ifdef __cplusplus
