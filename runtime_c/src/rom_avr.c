@@ -23,6 +23,15 @@
 
 #endif
 
+const void *hyst_rom_copy(void *to, hyst_rom from, uint16_t bytes)
+{
+    unsigned char *at = (unsigned char *)to;
+    for (; bytes != 0u; bytes--, from = hyst_rom_at(from, 1)) {
+        *at++ = hyst_rom_load8(from);
+    }
+    return to;
+}
+
 unsigned char hyst_rom_load8(hyst_rom at)
 {
     unsigned char value;

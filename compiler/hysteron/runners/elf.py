@@ -65,7 +65,7 @@ def build_elf(
 
     ``memory`` is a part's map (default: the instruction set's own), ``family``
     forces a compiler family, ``defines`` are ``NAME`` or ``NAME=VALUE``.
-    With ``boot`` the image starts by itself in that emulator, on its own map.
+    With ``boot`` the image starts by itself in that emulator, on its own map (simavr: the part's).
     Raises CapacityError when a memory overflows, ToolchainError with the
     compiler's first errors otherwise.
     """
@@ -135,7 +135,8 @@ def _parts(path: Path) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def _memory_of(isa: Isa, memory: MemoryMap | None, boot: Emulator | None) -> MemoryMap:
-    if boot is not None:
+    # simavr is the part itself; QEMU is a board with memories of its own.
+    if boot is not None and (memory is None or boot.kind != "simavr"):
         return boot.memory
     if memory is not None:
         return memory

@@ -39,7 +39,7 @@ typedef uintptr_t hyst_address;
 #define HYST_IN_SRAM(p) (p)
 #if defined(__AVR__)
 #define HYST_FLASH_BIT 0x8000u
-#define HYST_BUILT_IN(image) ((const uint32_t *)((const unsigned char *)(image) + HYST_FLASH_BIT))
+#define HYST_BUILT_IN(image) ((const uint32_t *)(const void *)((const unsigned char *)&(image) + HYST_FLASH_BIT))
 #else
 #define HYST_BUILT_IN(image) (image)
 #endif

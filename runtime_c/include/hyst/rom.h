@@ -22,9 +22,22 @@ static inline hyst_rom hyst_rom_at(hyst_rom base, uint32_t bytes)
 }
 #endif
 
+/* Parameters of a layer: a constant, on AVR in flash and copied to the stack while its layer runs. */
+#if defined(__AVR__)
+#define HYST_PARAMS_SECTION HYST_IMAGE_SECTION
+#define HYST_PARAMS(type, name, stored)                                                            \
+    type name##_copy;                                                                              \
+    const type *const name =                                                                       \
+        (const type *)hyst_rom_copy(&name##_copy, HYST_BUILT_IN(stored), (uint16_t)sizeof(type))
+#else
+#define HYST_PARAMS_SECTION
+#define HYST_PARAMS(type, name, stored) const type *const name = &(stored)
+#endif
+
 #if defined(__AVR__)
 
-/* The address says where the bytes are; see hyst/abi.h. */
+/* The address says where the bytes are; see hyst/abi.h. hyst_rom_copy returns to. */
+const void *hyst_rom_copy(void *to, hyst_rom from, uint16_t bytes);
 unsigned char hyst_rom_load8(hyst_rom at);
 uint16_t hyst_rom_load16(hyst_rom at);
 uint32_t hyst_rom_load32_at(hyst_rom at);
