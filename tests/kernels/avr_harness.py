@@ -6,22 +6,26 @@ of that part would get, with the flags of its TOML.
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from kernel_harness import pack_activation, pack_constant, packed_size, unpack_activation
 
+from hysteron._assets import asset_dir
 from hysteron.codegen.runtime_files import runtime_files
 from hysteron.ir.types import TensorType
 from hysteron.ops.kernel._base import KernelOp
-from hysteron.runners import build_elf, choose_emulator
+from hysteron.runners import build_elf, choose_emulator, probe
 from hysteron.runners.simavr_part import SimavrPart
 from hysteron.targets import load_target
 
 Arrays = list[np.ndarray[Any, Any]]
+_FOLDER = tempfile.TemporaryDirectory(prefix="hysteron-avr-objects-")
 
 _MAIN = """
 #include "semihosting.h"
@@ -86,7 +90,9 @@ class _Source:
         arguments = ["&params", *_places("sample", self.in_sizes, op.ACTIVATIONS[1])]
         arguments += given + ["0"] * (op.CONSTANTS[1] - len(given))
         if op.name == "float_binary":
-            arguments = ["&params", *(_places("sample", self.in_sizes, 1) + given)[:2]]
+            second = _places("sample", self.in_sizes, 2)[1]
+            given = given or [f"HYST_IN_SRAM({second})"]
+            arguments = ["&params", "sample", *given]
         arguments += _places("answer", self.out_sizes, op.OUTPUTS[1])
         arguments += (["sums" if sums else "NULL"] if op.SUMS else []) + ["scratch"]
         fill = ""
@@ -125,10 +131,35 @@ def _array(name: str, data: bytes) -> str:
     return f"extern const uint32_t {name}[];\n{place} const uint32_t {name}[] = {{ {text} }};"
 
 
+@cache
+def _objects(target: str, op: str, stems: tuple[str, ...]) -> tuple[Path, tuple[Path, ...]]:
+    """Compile the runtime of one op once; return the folder of headers and the objects."""
+    isa = load_target(target).isa
+    tools = probe(isa)
+    folder = Path(_FOLDER.name) / f"{target}-{op}"
+    headers = [f"hyst/op_{op}.h", "hyst/sliced_steps.h"]
+    made = []
+    for path, content in runtime_files(headers, stems, isa.kernel_suffixes).items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        if path.endswith(".c"):
+            made.append(place.with_suffix(".o"))
+    freestanding = asset_dir("runtime_c") / "freestanding"
+    for place in made:
+        command = [*tools.command, *tools.flags, f"-I{folder}", "-isystem", str(freestanding)]
+        source = str(place.with_suffix(".c"))
+        subprocess.run([*command, "-c", source, "-o", str(place)], check=True, timeout=100)
+    return folder, tuple(made)
+
+
 def run_on_avr(
     target: str, op: KernelOp, types: tuple[TensorType, ...], arrays: Arrays
 ) -> AvrRun:
-    """Call one op on every sample of ``arrays``, given as ``reference`` takes them."""
+    """Call one op on every sample of ``arrays``, given as ``reference`` takes them.
+
+    Raises CapacityError when the part is too small.
+    """
     part = load_target(target)
     count = op.activation_count(*types)
     encodings = op.const_encodings(*types)
@@ -139,27 +170,22 @@ def run_on_avr(
         )
     ]
     source = _Source(op, types, constants)
-    headers = [f"hyst/op_{op.name}.h", "hyst/sliced_steps.h"]
-    files = runtime_files(headers, sorted(op.SOURCES), part.isa.kernel_suffixes)
+    include, objects = _objects(target, op.name, tuple(sorted(op.SOURCES)))
     samples = [_sample(source, arrays, index) for index in range(len(arrays[0]))]
     with tempfile.TemporaryDirectory(prefix="hysteron-avr-") as scratch:
         folder = Path(scratch)
-        paths = [folder / "main.c"]
-        paths[0].write_text(source.text())
-        for path, content in files.items():
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-            paths += [place] if path.endswith(".c") else []
+        main = folder / "main.c"
+        main.write_text(source.text())
         emulator = choose_emulator(part.isa, "simavr")
         built = build_elf(
-            paths, [folder], part.isa, folder / "k.elf", ["net_run"],
+            [main, *objects], [include], part.isa, folder / "k.elf", ["net_run"],
             memory=part.memory, boot=emulator,
         )  # fmt: skip
         sizes = (0, sum(source.in_sizes), sum(source.out_sizes), 0)
         cpu = part.mcu.emulator_cpu if part.mcu else ""
         done = SimavrPart(built.path, emulator, "net", sizes, cpu=cpu).infer(samples, ())
-    outputs = [_unpacked(source, [one.output for one in done], n) for n in range(len(source.results))]
+    number = range(len(source.results))
+    outputs = [_unpacked(source, [one.output for one in done], n) for n in number]
     cycles, stack = max(one.counts["cycles"] for one in done), max(one.stack_bytes for one in done)
     return AvrRun(outputs, cycles, stack, built.version, built.flags)
 

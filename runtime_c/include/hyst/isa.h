@@ -111,9 +111,9 @@ static inline uint32_t hyst_popcount(hyst_word x)
 #define HYST_VECTOR_LOOP
 #endif
 
-static inline uint32_t hyst_load8(const unsigned char *at)
+static inline uint32_t hyst_load8(const void *at)
 {
-    return *at;
+    return *(const unsigned char *)at;
 }
 
 /* Words that hold n bits. */
