@@ -18,6 +18,7 @@ from kernel_harness import pack_activation, pack_constant, packed_size, unpack_a
 
 from hysteron._assets import asset_dir
 from hysteron.codegen.runtime_files import runtime_files
+from hysteron.errors import CapacityError
 from hysteron.ir.types import TensorType
 from hysteron.ops.kernel._base import KernelOp
 from hysteron.runners import build_elf, choose_emulator, probe
@@ -25,6 +26,8 @@ from hysteron.runners.simavr_part import SimavrPart
 from hysteron.targets import load_target
 
 Arrays = list[np.ndarray[Any, Any]]
+#: Bytes of the largest array that avr-gcc takes.
+LARGEST = 2**15 - 1
 _FOLDER = tempfile.TemporaryDirectory(prefix="hysteron-avr-objects-")
 
 _MAIN = """
@@ -169,6 +172,8 @@ def run_on_avr(
             arrays[count:], types[count:], encodings[: len(types) - count], strict=True
         )
     ]
+    if any(len(data) > LARGEST for data in constants):
+        raise CapacityError("a constant is larger than an array of avr-gcc", where=target)
     source = _Source(op, types, constants)
     include, objects = _objects(target, op.name, tuple(sorted(op.SOURCES)))
     samples = [_sample(source, arrays, index) for index in range(len(arrays[0]))]
