@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/op_int_conv.h"
 
+#include "hyst/carry_save.h"
 #include "hyst/int_rows.h"
 #include "hyst/int_sliced.h"
 #include "hyst/int_tile.h"
@@ -20,7 +21,7 @@ typedef struct layer {
     hyst_sink sink;
 } layer;
 
-static void rows(const layer *l, uint32_t pixel, int32_t group)
+HYST_APART void rows(const layer *l, uint32_t pixel, int32_t group)
 {
     const uint32_t stride = hyst_plane_bytes(l->taps), first = (uint32_t)group * l->per_group;
     const int32_t total = hyst_int_planes(l->patch, l->p->x_type, l->taps, l->work);
@@ -38,7 +39,7 @@ static void rows(const layer *l, uint32_t pixel, int32_t group)
 
 /* count <= 32 neighbouring positions, sixteen to a tile; weights are spread once for all. Lanes
  * without a position hold what they held before: nobody reads their sums. */
-static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
+HYST_APART void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
 {
     const uint32_t bits = hyst_plane_bytes(l->taps), first = (uint32_t)group * l->per_group;
     const uint32_t size = hyst_int_tile_bytes(l->taps);

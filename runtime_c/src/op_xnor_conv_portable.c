@@ -47,7 +47,7 @@ static int32_t gather(const layer *l, int32_t pixel, int32_t group, unsigned cha
 }
 
 /* count <= 32 neighbouring positions: rows of weights stay in the cache over all of them. */
-static void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
+HYST_APART void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
 {
     const uint32_t first = (uint32_t)group * l->per_group;
     uint32_t masked = 0, o;

@@ -122,12 +122,12 @@ void hyst_sliced_add(const uint16_t *list, uint32_t length, hyst_address base, u
 
 void hyst_sliced_add_run(uint32_t n, hyst_address base, uint32_t *planes)
 {
-    uint16_t all[32], i, left = (uint16_t)n;
-    for (i = 0; i < 32u; i++) {
+    uint16_t all[16], i, left = (uint16_t)n;
+    for (i = 0; i < 16u; i++) {
         all[i] = (uint16_t)(4u * i);
     }
-    for (; left > 32u; left = (uint16_t)(left - 32u), base += 128u) {
-        hyst_sliced_add(all, 32, base, planes);
+    for (; left > 16u; left = (uint16_t)(left - 16u), base += 64u) {
+        hyst_sliced_add(all, 16, base, planes);
     }
     hyst_sliced_add(all, left, base, planes);
 }
