@@ -87,7 +87,9 @@ def report_avr(part: str) -> None:
         half = costs[DENSITIES.index(0.5)]
         beside = f"int8 {AVR_INT8:.2f}, {AVR_INT8 / half:4.1f}x" if case.name == "dense" else ""
         each = " ".join(f"{cost:.4f}" for cost in costs)
-        print(f"  {case.name:6} {'sliced':10} {half:.4f} (worst {max(costs):.4f}) {beside:18} {each}")
+        print(
+            f"  {case.name:6} {'sliced':10} {half:.4f} (worst {max(costs):.4f}) {beside:18} {each}"
+        )
 
 
 def main() -> None:

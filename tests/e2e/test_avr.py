@@ -89,7 +89,9 @@ def test_an_image_beyond_64_kb_is_read_where_it_lies() -> None:
     with open_device(compiled) as device:
         result = verify(compiled, samples, None, device)
     assert result.bit_exact, result.problems
-    noise = np.random.default_rng(1).choice(np.array([0, 1, 16], np.uint8), len(image), p=[0.8, 0.1, 0.1])
+    noise = np.random.default_rng(1).choice(
+        np.array([0, 1, 16], np.uint8), len(image), p=[0.8, 0.1, 0.1]
+    )
     (region,) = compiled.program.images
     images = {region: (np.frombuffer(image, np.uint8) ^ noise).tobytes()}
     inputs = kernel_inputs(compiled.program, samples)

@@ -156,9 +156,7 @@ def _objects(target: str, op: str, stems: tuple[str, ...]) -> tuple[Path, tuple[
     return folder, tuple(made)
 
 
-def run_on_avr(
-    target: str, op: KernelOp, types: tuple[TensorType, ...], arrays: Arrays
-) -> AvrRun:
+def run_on_avr(target: str, op: KernelOp, types: tuple[TensorType, ...], arrays: Arrays) -> AvrRun:
     """Call one op on every sample of ``arrays``, given as ``reference`` takes them.
 
     Raises CapacityError when the part is too small.

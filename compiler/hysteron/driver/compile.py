@@ -25,8 +25,8 @@ from hysteron.ir.graph import Graph, Node, Origin
 from hysteron.ir.types import Array, TensorType
 from hysteron.ops import registry
 from hysteron.ops.kernel._base import KernelOp
-from hysteron.passes.lowering.head import Head
 from hysteron.passes.choose_layouts import ChooseLayouts
+from hysteron.passes.lowering.head import Head
 from hysteron.passes.pipeline import Compiled, run_pipeline
 from hysteron.passes.plan_buffers import plan_buffers
 from hysteron.targets import Target, load_target
@@ -111,7 +111,7 @@ def _choose_layouts(target: Target, options: Options) -> ChooseLayouts:
     64-bit hosts gather several pixels at once: they have caches and RAM to spare.
     """
     isa = target.isa
-    layout = isa.weight_layout
+    layout: str = isa.weight_layout
     if options.constant_time and layout == "sliced":
         layout = "sliced_ct"
     return ChooseLayouts(layout, 32 if isa.word_bits == 64 else 1, isa.list_scratch_bytes)

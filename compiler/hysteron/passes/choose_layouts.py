@@ -26,8 +26,8 @@ from hysteron.ops.kernel.xnor_dense import XnorDense
 from hysteron.passes.layout_costs import Product, instructions, weight_bytes
 
 #: Scratch that lists shared by several pixels or blocks may take, unless the instruction set
-#: says less: a quarter of the RAM of the smallest parts (16 KB). Assumption: beyond it, longer lists
-#: save little (docs/kernels.md).
+#: says less: a quarter of the RAM of the smallest parts (16 KB). Assumption: beyond it, longer
+#: lists save little (docs/kernels.md).
 LIST_SCRATCH_BYTES: Final = 4096
 #: Flash that speed may cost, times the weights in ``rows``. Assumption: 24 of 32 outputs used.
 MOST_WEIGHT_BYTES: Final = 4 / 3
@@ -94,7 +94,6 @@ class ChooseLayouts:
             if op.scratch_bytes(*types) <= self.list_scratch:
                 return shared
         return 1
-
 
 
 def _is_binary(graph: Graph, node: Node) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hand_built import Builder, convolutional, mlp, real, samples
@@ -181,6 +182,22 @@ def test_fast_math_is_a_compile_error_where_floats_are_computed(tmp_path: Path) 
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode and "compile it without -ffast-math" in done.stderr
+
+
+def test_a_region_larger_than_an_array_goes_through_the_assembler(tmp_path: Path) -> None:
+    """The same words, under the same symbol, whatever the C compiler accepts as one object."""
+    program = mlp(0)
+    found = {}
+    for section, most in ((".rodata", 0), (".progmem.data", 8)):
+        isa = msgspec.structs.replace(program.isa, largest_array_bytes=most)
+        folder = tmp_path / section
+        _write(replace(program, isa=isa), folder)
+        assert ("__asm__" in (folder / "tiny_image.c").read_text()) == (most > 0)
+        _cc("gcc", folder, "-std=c99", *_WARNINGS, "-I.", "-c", "tiny_image.c")
+        _cc("objcopy", folder, "-O", "binary", "-j", section, "tiny_image.o", "image.bin")
+        found[section] = (folder / "image.bin").read_bytes()
+    (image,) = program.images.values()
+    assert image == found[".progmem.data"] and image in found[".rodata"]
 
 
 def test_sizes_become_macros() -> None:
