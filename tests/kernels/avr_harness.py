@@ -77,8 +77,14 @@ class AvrRun:
 class _Source:
     """The program around one op: names and places of its buffers."""
 
-    def __init__(self, op: KernelOp, types: tuple[TensorType, ...], constants: list[bytes]) -> None:
-        self.op, self.types = op, types
+    def __init__(
+        self,
+        op: KernelOp,
+        types: tuple[TensorType, ...],
+        constants: list[bytes],
+        place: str = "HYST_BUILT_IN",
+    ) -> None:
+        self.op, self.types, self.place = op, types, place
         self.count = op.activation_count(*types)
         self.results = op.infer(*types)
         self.in_sizes = [_aligned(packed_size(one)) for one in types[: self.count]]
@@ -89,7 +95,7 @@ class _Source:
         """Return the C source."""
         op, types = self.op, self.types
         sums = op.sums_bytes(*types) if op.SUMS else 0
-        given = [f"HYST_BUILT_IN(c{i})" for i in range(len(self.constants))]
+        given = [f"{self.place}(c{i})" for i in range(len(self.constants))]
         arguments = ["&params", *_places("sample", self.in_sizes, op.ACTIVATIONS[1])]
         arguments += given + ["0"] * (op.CONSTANTS[1] - len(given))
         if op.name == "float_binary":
@@ -105,7 +111,9 @@ class _Source:
             fill = f"hyst_sliced_sums({given[0]}, {t}, {numbers}, sums);"
         return _MAIN.format(
             op=op.name,
-            constants="\n".join(_array(f"c{i}", data) for i, data in enumerate(self.constants)),
+            constants="\n".join(
+                self._array(f"c{i}", data) for i, data in enumerate(self.constants)
+            ),
             params=", ".join(str(value) for _, value in op.params(*types)),
             sample_words=max(sum(self.in_sizes) // 8, 1),
             answer_words=max(sum(self.out_sizes) // 8, 1),
@@ -117,6 +125,14 @@ class _Source:
             fill=fill,
         )
 
+    def _array(self, name: str, data: bytes) -> str:
+        words = np.frombuffer(data + bytes(-len(data) % 4), dtype="<u4")
+        text = ", ".join(f"{word}u" for word in words)
+        section = "HYST_IMAGE_SECTION" if self.place == "HYST_BUILT_IN" else ""
+        attributes = f"{section} __attribute__((aligned(8)))"
+        declared = f"extern const uint32_t {name}[];"
+        return f"{declared}\n{attributes} const uint32_t {name}[] = {{ {text} }};"
+
 
 def _aligned(size: int) -> int:
     return -(-size // 8) * 8
@@ -125,13 +141,6 @@ def _aligned(size: int) -> int:
 def _places(name: str, sizes: list[int], wanted: int) -> list[str]:
     starts = np.cumsum([0, *sizes])[: len(sizes)]
     return [f"{name} + {start // 8}" for start in starts] + ["NULL"] * (wanted - len(sizes))
-
-
-def _array(name: str, data: bytes) -> str:
-    words = np.frombuffer(data + bytes(-len(data) % 4), dtype="<u4")
-    text = ", ".join(f"{word}u" for word in words)
-    place = "HYST_IMAGE_SECTION __attribute__((aligned(8)))"
-    return f"extern const uint32_t {name}[];\n{place} const uint32_t {name}[] = {{ {text} }};"
 
 
 @cache
@@ -156,10 +165,18 @@ def _objects(target: str, op: str, stems: tuple[str, ...]) -> tuple[Path, tuple[
     return folder, tuple(made)
 
 
-def run_on_avr(target: str, op: KernelOp, types: tuple[TensorType, ...], arrays: Arrays) -> AvrRun:
+def run_on_avr(
+    target: str,
+    op: KernelOp,
+    types: tuple[TensorType, ...],
+    arrays: Arrays,
+    *,
+    place: str = "HYST_BUILT_IN",
+) -> AvrRun:
     """Call one op on every sample of ``arrays``, given as ``reference`` takes them.
 
-    Raises CapacityError when the part is too small.
+    Constants lie in flash, or with ``place="HYST_IN_SRAM"`` in SRAM. Raises
+    CapacityError when the part is too small.
     """
     part = load_target(target)
     count = op.activation_count(*types)
@@ -172,7 +189,7 @@ def run_on_avr(target: str, op: KernelOp, types: tuple[TensorType, ...], arrays:
     ]
     if any(len(data) > LARGEST for data in constants):
         raise CapacityError("a constant is larger than an array of avr-gcc", where=target)
-    source = _Source(op, types, constants)
+    source = _Source(op, types, constants, place)
     include, objects = _objects(target, op.name, tuple(sorted(op.SOURCES)))
     samples = [_sample(source, arrays, index) for index in range(len(arrays[0]))]
     with tempfile.TemporaryDirectory(prefix="hysteron-avr-") as scratch:

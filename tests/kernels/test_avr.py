@@ -107,3 +107,17 @@ def test_blocks_that_share_lists_give_the_same_sums(shared: int) -> None:
     assert op.scratch_bytes(*types) < replace(op, shared=8).scratch_bytes(*types)
     run = run_on_avr("avr5", op, types, arrays)
     assert_identical(run.outputs[0], op.reference(*arrays)[0], f"{op}")
+
+
+@pytest.mark.isa("avr5")
+@pytest.mark.isa("avr6")
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("layout", ["rows", "sliced"])
+def test_constants_in_sram_are_read_there(part: str, layout: str) -> None:
+    """Decoded weights of a protected memory, or an image that arrived over the air."""
+    rng = np.random.default_rng(0)
+    types = (TensorType("b1", (75,)), TensorType("b1", (40, 75)), *step_types("b1", 1, 40))
+    op = XnorDense(out="b1", layout=layout)
+    arrays = random_inputs(rng, op, types, 3)
+    run = run_on_avr(part, op, types, arrays, place="HYST_IN_SRAM")
+    assert_identical(run.outputs[0], op.reference(*arrays)[0], f"{part} {op}")

@@ -7,8 +7,10 @@ from hysteron.targets import MemoryMap
 #: No program of ours needs more; on large boards it bounds what is painted and searched.
 MAX_STACK = 64 * 1024
 
-# hyst_* are for start-up code. __global_pointer$ is left out on purpose: with it, RISC-V linkers
-# relax accesses to go through gp, which nobody sets when functions are called one by one.
+# Jumps of AVR through 16-bit addresses reach 128 KB: the linker's stubs for what lies beyond come
+# first, and so do tables of such addresses. hyst_* are for start-up code. __global_pointer$ is left
+# out on purpose: with it, RISC-V linkers relax accesses to go through gp, which nobody sets when
+# functions are called one by one.
 _SCRIPT = """\
 MEMORY {{
 {vectors_memory}  FLASH (rx) : ORIGIN = {m.flash_base:#x}, LENGTH = {m.flash_bytes:#x}
@@ -16,7 +18,10 @@ MEMORY {{
 }}
 SECTIONS {{
   .vectors : {{ KEEP(*(.vectors)) }} > {vectors}
-  .progmem : {{ *(.progmem.gcc*) *(.progmem .progmem.*) hyst_images_end = .; }} > FLASH
+  .progmem : {{
+    *(.progmem.gcc*) *(.trampolines .trampolines.*) *(.progmem .progmem.*)
+    hyst_images_end = .;
+  }} > FLASH
   .text : {{ *(.text .text.*) }} > FLASH
 {rodata}  .data : {{
     hyst_data_start = .;
