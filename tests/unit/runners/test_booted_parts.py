@@ -197,6 +197,14 @@ def test_a_stack_that_leaves_its_room_is_an_error(isa: str, kind: str, tmp_path:
 
 
 @pytest.mark.isa("avr5")
+def test_a_stack_that_destroys_the_return_address_is_named_too(tmp_path: Path) -> None:
+    """Filled from its lowest end on, the frame has overwritten all data when it crashes."""
+    body = "volatile unsigned char b[4200]; for (int i = 0; i < 4200; i++) { b[i] = 1; } x += b[5];"
+    with pytest.raises(CapacityError, match=r"net: the stack met the data or its limit"):
+        _part("avr5", "simavr", tmp_path, body).infer([b""], ())
+
+
+@pytest.mark.isa("avr5")
 def test_the_lowest_stack_pointer_follows_the_frame(tmp_path: Path) -> None:
     body = "volatile unsigned char b[200]; for (int i = 0; i < 200; i++) { b[i] = 1; } x += b[5];"
     shallow = _part("avr5", "simavr", tmp_path, "").infer([b""], ())[0].stack_bytes
