@@ -113,7 +113,7 @@ def _layout(target: Target, options: Options) -> str:
 
 def _tile(target: Target) -> int:
     """Return the pixels gathered at once: 64-bit hosts have caches and RAM to spare."""
-    return 32 if target.isa.word_bits == 64 else 1
+    return 64 if target.isa.word_bits == 64 else 1
 
 
 def _stem(model: Any) -> str:
