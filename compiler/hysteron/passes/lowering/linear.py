@@ -13,9 +13,8 @@ from hysteron.ir.graph import Node
 from hysteron.ir.types import LIMITS, Array
 from hysteron.ops.source.conv import Conv
 from hysteron.passes.lowering.emitter import Emitter, Refused, flat_index
+from hysteron.passes.lowering.orders import as_map, in_logical_order
 from hysteron.passes.lowering.storage import (
-    as_map,
-    in_logical_order,
     kernel,
     recoded,
     retyped,

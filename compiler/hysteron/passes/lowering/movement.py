@@ -10,11 +10,10 @@ import numpy as np
 from hysteron.exact import sign
 from hysteron.ir.graph import Node
 from hysteron.passes.lowering.emitter import Emitter, Refused, flat_index
+from hysteron.passes.lowering.orders import as_map, channel_functions, in_logical_order
 from hysteron.passes.lowering.storage import (
     PACKED,
-    as_map,
     kernel,
-    retyped,
     stored,
     three_valued,
     to_floats,
@@ -46,7 +45,9 @@ def lower_concat(em: Emitter, node: Node, parts: list[Value], *, real: bool) -> 
     low, high = min(b.pieces.lo for b in bases), max(b.pieces.hi for b in bases)
     channels: list[Channel] = []
     for base in bases:
-        spread = base.pieces.widened(base.index.shape[0])
+        count = base.index.shape[0]
+        spread = channel_functions(base, node.origin)
+        spread = spread * count if len(spread) == 1 else spread
         channels += [(channel[0]._replace(start=low),) for channel in spread]
     if all(channel == channels[0] for channel in channels):
         channels = channels[:1]
@@ -59,10 +60,7 @@ def lower_concat(em: Emitter, node: Node, parts: list[Value], *, real: bool) -> 
 def _joined(em: Emitter, node: Node, parts: list[Value]) -> tuple[str, tuple[int, ...], np.ndarray]:
     ranks = {p.index.ndim for p in parts}
     if ranks == {1}:
-        for p in parts:
-            if not np.array_equal(p.index, np.arange(p.index.size)):
-                raise Refused(f"{node.origin}: concatenation of vectors stored in another order")
-        ids = tuple(retyped(em, p.tensor, (p.index.size,), node.origin) for p in parts)
+        ids = tuple(in_logical_order(em, p, node.origin) for p in parts)
         size = sum(p.index.size for p in parts)
         return em.one(kernel("concat", axis=0), ids, node.origin), (size,), flat_index((size,))
     maps = []

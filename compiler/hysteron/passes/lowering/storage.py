@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 
@@ -14,11 +13,9 @@ from hysteron.ops import registry
 from hysteron.passes.lowering.emitter import Emitter, Refused
 from hysteron.passes.lowering.values import (
     Floats,
-    Index,
     Lattice,
     Value,
     Window,
-    standard_index,
 )
 from hysteron.passes.pieces import Pieces, Segment
 from hysteron.passes.steps import Plane, StepFunction, step_function, threshold_arrays
@@ -265,47 +262,6 @@ def three_valued(em: Emitter, value: Lattice, origin: Origin) -> Lattice:
     tensor = retyped(em, value.tensor, shape, origin)
     out = em.one(kernel("step", out="t2", flips=1), (tensor, *consts), origin)
     return replace(value, tensor=retyped(em, out, value.shape, origin))
-
-
-def as_map(em: Emitter, value: Value, channels: int, size: tuple[int, int], origin: Origin) -> str:
-    """Return the tensor stored as (H, W, C), transposed if it is not already.
-
-    ``value.index`` raveled must list the elements in (C, H, W) order. Raises
-    Refused when no axis permutation of the storage gives that order.
-    """
-    height, width = size
-    wanted = standard_index(channels, height, width).ravel()
-    actual = value.index.ravel()
-    if np.array_equal(wanted, actual):
-        return retyped(em, value.tensor, (height, width, channels), origin)
-    return retyped(em, _permuted(em, value, wanted, origin), (height, width, channels), origin)
-
-
-def in_logical_order(em: Emitter, value: Value, origin: Origin) -> str:
-    """Return the tensor as a vector stored in the order of the source graph."""
-    size = value.index.size
-    wanted = np.arange(size, dtype=np.int64)
-    if np.array_equal(wanted, value.index.ravel()):
-        return retyped(em, value.tensor, (size,), origin)
-    return retyped(em, _permuted(em, value, wanted, origin), (size,), origin)
-
-
-def _permuted(em: Emitter, value: Value, wanted: Index, origin: Origin) -> str:
-    """Return the storage with element e at wanted[e]; raises Refused if no transpose does it."""
-    actual = value.index.ravel()
-    key = (value.tensor, actual.tobytes(), wanted.tobytes())
-    if key in em.transposed:
-        return em.transposed[key]
-    shape = value.shape
-    positions = np.arange(actual.size, dtype=np.int64).reshape(shape)
-    source = np.empty_like(actual)
-    source[wanted] = actual  # old position of each new position
-    for perm in permutations(range(len(shape))):
-        if np.array_equal(positions.transpose(perm).ravel(), source):
-            typed = retyped(em, value.tensor, shape, origin)
-            em.transposed[key] = em.one(kernel("transpose", perm=perm), (typed,), origin)
-            return em.transposed[key]
-    raise Refused(f"{origin}: the element order before this node is no axis permutation")
 
 
 def to_floats(em: Emitter, value: Value, origin: Origin) -> Floats:
