@@ -234,6 +234,12 @@ def _padding(node: Node, operand: Operand, window: Window) -> tuple[tuple[int, i
         real = own
     if not any(pads):
         return pads, 0
+    if operand.slope == 0:  # a constant tensor: its integers say nothing
+        if real != operand.offset:
+            raise Refused(
+                f"{node.origin}: a tensor that is always {operand.offset} padded by {real}"
+            )
+        return pads, 0
     code = (real - operand.offset) / operand.slope
     low, high = LIMITS[operand.dtype]
     if code.denominator == 1 and not low <= code <= high:

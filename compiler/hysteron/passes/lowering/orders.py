@@ -59,6 +59,41 @@ def channel_functions(value: Lattice, origin: Origin) -> tuple[Channel, ...]:
     return tuple(found)
 
 
+def stored_like(em: Emitter, value: Lattice, model: Lattice, origin: Origin) -> Lattice:
+    """Return ``value`` in the storage order of ``model``; both have one logical shape.
+
+    Raises Refused when the shapes differ or no transpose does it.
+    """
+    if value.index.shape != model.index.shape:
+        raise Refused(f"{origin}: broadcasting between two activations")
+    if np.array_equal(value.index, model.index):
+        tensor = retyped(em, value.tensor, model.shape, origin)
+        functions = value.pieces.channels
+        if len(functions) not in (1, model.channels, model.index.size):
+            functions = value.pieces.widened(model.index.size)
+        return replace(
+            value,
+            tensor=tensor,
+            shape=model.shape,
+            pieces=replace(value.pieces, channels=functions),
+        )
+    tensor = retyped(em, _permuted(em, value, model.index.ravel(), origin), model.shape, origin)
+    functions = value.pieces.channels
+    if len(functions) > 1:
+        spread = np.empty(model.index.size, dtype=np.int64)
+        spread[model.index.ravel()] = value.index.ravel() % len(functions)
+        rows = spread.reshape(-1, model.channels)
+        spread = rows[0] if (rows == rows[:1]).all() else spread
+        functions = tuple(functions[at] for at in spread.tolist())
+    return replace(
+        value,
+        tensor=tensor,
+        shape=model.shape,
+        index=model.index,
+        pieces=replace(value.pieces, channels=functions),
+    )
+
+
 def in_logical_order(em: Emitter, value: Value, origin: Origin) -> str:
     """Return the tensor as a vector stored in the order of the source graph."""
     size = value.index.size
