@@ -13,6 +13,7 @@ from hysteron.ir.graph import Node
 from hysteron.ir.types import LIMITS, Array
 from hysteron.ops.source.conv import Conv
 from hysteron.passes.lowering.emitter import Emitter, Refused, flat_index
+from hysteron.passes.lowering.movement import padded_in_floats
 from hysteron.passes.lowering.orders import as_map, in_logical_order
 from hysteron.passes.lowering.storage import (
     kernel,
@@ -282,8 +283,9 @@ def _float_weights(rows: Array) -> tuple[Array, str]:
 def _float_conv(
     em: Emitter, node: Node, x: Value, taps: Array, window: Window, group: int, one_d: bool
 ) -> Floats:
-    channels, height, width = x.index.shape
-    floats = to_floats(em, x, node.origin)
+    padded = isinstance(x, Lattice) and x.pad is not None
+    floats = padded_in_floats(em, node, x) if padded else to_floats(em, x, node.origin)  # type: ignore[arg-type]
+    channels, height, width = floats.index.shape
     tensor = as_map(em, floats, channels, (height, width), node.origin)
     weights, dtype = _float_weights(taps)
     op = kernel("float_conv", **window_fields(window), groups=group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,13 +15,14 @@ from hysteron.passes.lowering.orders import as_map, channel_functions, in_logica
 from hysteron.passes.lowering.storage import (
     PACKED,
     kernel,
+    rounded,
     stored,
     three_valued,
     to_floats,
     widened,
 )
 from hysteron.passes.lowering.values import Compared, Floats, Lattice, Value, standard_index
-from hysteron.passes.pieces import Channel, Pieces
+from hysteron.passes.pieces import Channel, Pieces, as_rational
 
 
 def lower_concat(em: Emitter, node: Node, parts: list[Value], *, real: bool) -> Value:
@@ -98,6 +100,24 @@ def lower_pad(em: Emitter, node: Node, x: Value) -> Value:
     if x.pool is not None or x.mean or _is_step(x):
         x = stored(em, x, node.origin)
     return replace(x, pad=amount, pad_value=(value,))
+
+
+def padded_in_floats(em: Emitter, node: Node, x: Lattice) -> Floats:
+    """Return a lattice with a pending pad in binary32: the pad is rounded as its lattice is."""
+    assert x.pad is not None
+    base = stored(em, replace(x, pad=None, pad_value=()), node.origin)
+    line, value = base.pieces.uniform_affine(), as_rational(x.pad_value[0])
+    if line is None or value is None or any(sign(v - value) for v in x.pad_value):
+        raise Refused(f"{node.origin}: a pad of several values before a real-tier node")
+    (slope, offset), ends = line, (base.pieces.lo, base.pieces.hi)
+    den = math.lcm(slope.denominator, offset.denominator)
+    values = [*(slope * n + offset for n in ends), value]
+    if den >= 2**24 or any(abs(v * den) >= 2**24 for v in values):
+        raise Refused(f"{node.origin}: a pad before a real-tier node that binary32 rounds twice")
+    floats = to_floats(em, base, node.origin)
+    out = _padded_floats(em, node, floats, x.pad, float(rounded(value)))
+    assert isinstance(out, Floats)
+    return out
 
 
 def _padded_floats(

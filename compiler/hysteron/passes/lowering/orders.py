@@ -11,7 +11,7 @@ from hysteron.ir.graph import Origin
 from hysteron.ops.kernel.transpose import MAX_RANK
 from hysteron.passes.lowering.emitter import Emitter, Refused
 from hysteron.passes.lowering.storage import kernel, retyped
-from hysteron.passes.lowering.values import Index, Lattice, Value, standard_index
+from hysteron.passes.lowering.values import Floats, Index, Lattice, Value, standard_index
 from hysteron.passes.pieces import Channel
 
 
@@ -64,20 +64,7 @@ def stored_like(em: Emitter, value: Lattice, model: Lattice, origin: Origin) -> 
 
     Raises Refused when the shapes differ or no transpose does it.
     """
-    if value.index.shape != model.index.shape:
-        raise Refused(f"{origin}: broadcasting between two activations")
-    if np.array_equal(value.index, model.index):
-        tensor = retyped(em, value.tensor, model.shape, origin)
-        functions = value.pieces.channels
-        if len(functions) not in (1, model.channels, model.index.size):
-            functions = value.pieces.widened(model.index.size)
-        return replace(
-            value,
-            tensor=tensor,
-            shape=model.shape,
-            pieces=replace(value.pieces, channels=functions),
-        )
-    tensor = retyped(em, _permuted(em, value, model.index.ravel(), origin), model.shape, origin)
+    tensor = _tensor_like(em, value, model, origin)
     functions = value.pieces.channels
     if len(functions) > 1:
         spread = np.empty(model.index.size, dtype=np.int64)
@@ -85,13 +72,21 @@ def stored_like(em: Emitter, value: Lattice, model: Lattice, origin: Origin) -> 
         rows = spread.reshape(-1, model.channels)
         spread = rows[0] if (rows == rows[:1]).all() else spread
         functions = tuple(functions[at] for at in spread.tolist())
-    return replace(
-        value,
-        tensor=tensor,
-        shape=model.shape,
-        index=model.index,
-        pieces=replace(value.pieces, channels=functions),
-    )
+    pieces = replace(value.pieces, channels=functions)
+    return replace(value, tensor=tensor, shape=model.shape, index=model.index, pieces=pieces)
+
+
+def floats_like(em: Emitter, value: Floats, model: Floats, origin: Origin) -> Floats:
+    """Return ``value`` in the storage order of ``model``; raises Refused as ``stored_like``."""
+    return Floats(_tensor_like(em, value, model, origin), model.shape, model.index)
+
+
+def _tensor_like(em: Emitter, value: Value, model: Value, origin: Origin) -> str:
+    if value.index.shape != model.index.shape:
+        raise Refused(f"{origin}: broadcasting between two activations")
+    if np.array_equal(value.index, model.index):
+        return retyped(em, value.tensor, model.shape, origin)
+    return retyped(em, _permuted(em, value, model.index.ravel(), origin), model.shape, origin)
 
 
 def in_logical_order(em: Emitter, value: Value, origin: Origin) -> str:

@@ -17,7 +17,7 @@ from hysteron.passes.lowering.values import (
     Value,
     Window,
 )
-from hysteron.passes.pieces import Pieces, Segment
+from hysteron.passes.pieces import Pieces, Segment, as_rational
 from hysteron.passes.steps import Plane, StepFunction, step_function, threshold_arrays
 
 BIT_RANGE = (-1, 1)
@@ -283,7 +283,9 @@ def _lattice_to_floats(em: Emitter, value: Lattice, origin: Origin) -> Floats:
     base = stored(em, value, origin)
     if base.pad is not None:
         raise Refused(f"{origin}: padding before a real-tier node that is not a convolution")
-    line = base.pieces.uniform_affine()
+    if (line := base.pieces.uniform_affine()) is None:
+        base = recoded(em, base, origin)  # channels that are constant have a slope of 0
+        line = base.pieces.uniform_affine()
     if line is not None:
         slope, offset = line
         den = int(np.lcm.reduce([slope.denominator, offset.denominator], dtype=object))
@@ -292,13 +294,26 @@ def _lattice_to_floats(em: Emitter, value: Lattice, origin: Origin) -> Floats:
         if max(den, reach) < 2**24:
             op = kernel("to_float", num=num, den=den, zero_num=zero)
             return Floats(em.one(op, (base.tensor,), origin), base.shape, base.index)
-    if any(c[0].offset != 0 for c in base.pieces.channels):
-        raise Refused(f"{origin}: per-channel offsets before a real-tier node")
-    scales = [c[0].slope for c in base.pieces.widened(base.channels)]
-    array = np.array([rounded(s) for s in scales], dtype=np.float32)
-    op = kernel("to_float", num=1, den=1, zero_num=0)
-    out = em.one(op, (base.tensor, em.const(array, "f32")), origin)
-    return Floats(out, base.shape, base.index)
+    lines = base.pieces.widened(max(base.channels, len(base.pieces.channels)))
+    scale = np.array([rounded(c[0].slope) for c in lines], dtype=np.float32)
+    consts = [em.const(scale, "f32")]
+    if any(c[0].offset != 0 for c in lines):
+        consts.append(em.const(np.array([_zero(c[0], origin) for c in lines]), "i32"))
+    tensor = base.tensor
+    if len(lines) > base.channels:
+        tensor = retyped(em, tensor, (len(lines),), origin)
+    out = em.one(kernel("to_float", num=1, den=1, zero_num=0), (tensor, *consts), origin)
+    return Floats(retyped(em, out, base.shape, origin), base.shape, base.index)
+
+
+def _zero(line: Segment, origin: Origin) -> int:
+    """Return the integer at which the line is 0."""
+    slope, offset = as_rational(line.slope), as_rational(line.offset)
+    if slope and offset is not None:
+        ratio = -offset / slope
+        if ratio.denominator == 1 and abs(ratio) < 2**31:
+            return int(ratio)
+    raise Refused(f"{origin}: per-channel offsets before a real-tier node")
 
 
 def rounded(value: Number) -> np.float32:
