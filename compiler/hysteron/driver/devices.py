@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,11 +13,15 @@ from hysteron.codegen.emit import GENERATOR, emit_project, write_project
 from hysteron.driver.budgets import Budgets, Excess, over_after_run, over_before_link
 from hysteron.driver.compile import CompiledModel, kernel_inputs
 from hysteron.driver.samples import random_samples
-from hysteron.errors import InputError, ToolchainError
+from hysteron.errors import CapacityError, InputError, ToolchainError
 from hysteron.host.bridge import Net
 from hysteron.image.layout import check_images
 from hysteron.ir.types import Array
+from hysteron.runners.board_net import BoardNet
 from hysteron.runners.mcu_net import McuNet
+from hysteron.runners.serial_part import SerialPart
+from hysteron.runners.serial_port import SerialPort
+from hysteron.targets import serial_name
 
 
 class Device(Protocol):
@@ -51,20 +56,71 @@ class HostDevice:
         return {}
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What ``-t`` names: the target to compile for, and the board when there is one.
+
+    Whoever opens a device on the board closes it.
+    """
+
+    target: str
+    board: SerialPart | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return what a report says of it."""
+        return {"target": self.target, **({"board": self.board.where} if self.board else {})}
+
+
+def find_place(target: str, baud: int | None = None) -> Place:
+    """Return where ``-t target`` runs; a board is asked what it was compiled for.
+
+    Raises InputError, BoardError, and ToolchainError without pyserial.
+    """
+    name = serial_name(target, baud)
+    if name is None:
+        return Place(target)
+    line = SerialPort(name.port, name.baud)
+    try:
+        board = SerialPart(line)
+    except BaseException:
+        line.close()
+        raise
+    return Place(board.facts.target, board)
+
+
 @contextmanager
 def open_device(
-    compiled: CompiledModel, images: Mapping[str, bytes] | None = None
+    compiled: CompiledModel,
+    images: Mapping[str, bytes] | None = None,
+    board: SerialPart | None = None,
 ) -> Iterator[Device]:
-    """Yield the device of the compiled target, with other images when given.
+    """Yield the compiled target's device or ``board``, with other images when given.
 
-    Raises ToolchainError, CapacityError, and InputError for images of another
-    layout.
+    A board is not written to: it must hold those images already. Raises
+    ToolchainError, CapacityError, BoardError, and InputError for images of
+    another layout.
     """
+    if board is not None:
+        with closing(board):
+            yield BoardNet(compiled.program, board, images, _sizes(compiled))
+        return
     if compiled.target.is_host:
         yield HostDevice(Net(compiled.program, images))
         return
     with McuNet(compiled.program, compiled.target, images=images) as net:
         yield net
+
+
+def _sizes(compiled: CompiledModel) -> Callable[[], dict[str, int]]:
+    """Return a function that measures flash, RAM and stack as reports name them."""
+
+    def measure() -> dict[str, int]:
+        try:
+            return {name.lower(): size for name, size in measured_sizes(compiled).items()}
+        except CapacityError:
+            return {}
+
+    return measure
 
 
 def measured_sizes(compiled: CompiledModel) -> dict[str, int]:
