@@ -14,6 +14,7 @@ from hysteron._assets import asset_dir
 from hysteron.codegen.emit import emit_project
 from hysteron.driver.compile import CompiledModel
 from hysteron.host.compiler import find_cc
+from hysteron.image.program import Program
 from hysteron.runners.booted_part import build_tool
 from hysteron.runners.elf import build_elf
 from hysteron.runners.simavr_part import flash_image
@@ -35,11 +36,11 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> list[Path]:
 
 
 def native_firmware(
-    compiled: CompiledModel, folder: Path, flags: Sequence[str] = (), cycles: bool = False
+    program: Program, folder: Path, flags: Sequence[str] = (), cycles: bool = False
 ) -> Path:
     """Build the delivered firmware as a program that talks on standard input and output."""
-    sources = write_files(emit_project(compiled.program), folder)
-    cc, out = find_cc(compiled.program.isa), folder / "firmware"
+    sources = write_files(emit_project(program), folder)
+    cc, out = find_cc(program.isa), folder / "firmware"
     counter = ["-DHYST_BOARD_CYCLES"] if cycles else []
     command = [*cc.command, *(flag for flag in cc.flags if flag != "-fPIC"), *flags, *counter]
     command += [f"-I{folder}", *(str(path) for path in (*sources, _NATIVE)), "-o", str(out)]

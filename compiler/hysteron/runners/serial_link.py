@@ -25,6 +25,8 @@ REPLY_S = 2.0
 TRIES = 4
 #: Seconds for one inference or one layer.
 RUN_S = 60.0
+#: Silence after which the end of a frame is taken for lost, on either side.
+GAP_S = 0.5
 #: Longer than any frame: more bytes without a delimiter are no frame.
 _LONGEST: Final = 1 << 16
 _HEAD: Final = struct.Struct("<BBH")
@@ -153,22 +155,38 @@ class Link:
 
     def _reply(self, kind: int, seconds: float, seen: _Seen) -> bytes | None:
         """Return the reply, None when it has to be asked for again."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        start = last = time.monotonic()
+        while (now := time.monotonic()) - start < seconds:
             arrived = self._line.read()
+            if arrived:
+                last = now
+            elif now - last > GAP_S:
+                if self._buffer:
+                    seen.broken += 1
+                    self._buffer.clear()
+                    return None
+                # A board that missed a delimiter now refuses what it has; a busy one goes on.
+                self._line.write(b"\0")
+                last = now
             seen.nbytes += len(arrived)
             self._buffer += arrived
-            *whole, rest = self._buffer.split(b"\0")
-            for number, encoded in enumerate(whole):
-                frame = parse_frame(bytes(encoded)) if encoded else None
-                if encoded and frame is None:
-                    seen.broken += 1
-                if frame is not None and (done := self._judged(frame, kind, seen)) is not None:
-                    self._buffer = bytearray(b"\0".join([*whole[number + 1 :], rest]))
-                    return done
-            self._buffer = rest if len(rest) < _LONGEST else bytearray()
-            if any(whole) and (seen.broken or seen.refused):
+            before = seen.broken + seen.refused
+            if (done := self._whole_frames(kind, seen)) is not None:
+                return done
+            if seen.broken + seen.refused > before:
                 return None
+        return None
+
+    def _whole_frames(self, kind: int, seen: _Seen) -> bytes | None:
+        """Return our reply when it is among the frames that are complete; drop those before it."""
+        *whole, rest = self._buffer.split(b"\0")
+        self._buffer = rest if len(rest) < _LONGEST else bytearray()
+        for number, encoded in enumerate(whole):
+            frame = parse_frame(bytes(encoded)) if encoded else None
+            seen.broken += bool(encoded) and frame is None
+            if frame is not None and (done := self._judged(frame, kind, seen)) is not None:
+                self._buffer = bytearray(b"\0".join([*whole[number + 1 :], rest]))
+                return done
         return None
 
     def _judged(self, frame: Frame, kind: int, seen: _Seen) -> bytes | None:

@@ -38,9 +38,11 @@ def serial_name(target: str, baud: int | None = None) -> SerialName | None:
     port, given = match[1], match[2]
     if not port or "\0" in port:
         raise InputError("no port", got=f"-t {target}", wanted="like serial:/dev/ttyACM0")
-    rate = int(given) if given else baud or DEFAULT_BAUD
-    if baud is not None and baud != rate:
+    rates = {int(given)} if given else set()
+    rates |= {baud} if baud is not None else set()
+    if len(rates) > 1:
         raise InputError("two baud rates", got=f"{given} and {baud}")
+    rate = next(iter(rates), DEFAULT_BAUD)
     if not 50 <= rate <= 50_000_000:
         raise InputError("not a baud rate", got=str(rate), wanted="like 115200")
     return SerialName(port, rate)

@@ -55,7 +55,7 @@ class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
     ``vectors_base`` is where the processor looks for its first instruction, if
     not at the start of flash. ``uart`` is the kind of the first serial port
     (``runtime_c/freestanding/uart_<kind>.c``), at ``uart_base`` where the kind
-    does not fix it. ``note`` is what a report must add.
+    does not fix it (as QEMU's ``info mtree`` prints it). ``note`` is what a report must add.
     """
 
     kind: Literal["unicorn", "qemu", "simavr"]

@@ -64,7 +64,9 @@ def _tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_targets_prints_one_object_per_question(capsys: pytest.CaptureFixture[str]) -> None:
-    names = [row["name"] for row in _json(capsys, "targets")["targets"]]
+    record = _json(capsys, "targets")
+    names = [row["name"] for row in record["targets"]]
+    assert record["boards"] == ["serial:PORT[:BAUD]"]
     assert "host" in names and "cortex-m0" in names and len(names) == len(set(names))
     assert _json(capsys, "targets", "cortex-m0")["name"] == "cortex-m0"
 
