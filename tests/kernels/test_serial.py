@@ -31,6 +31,7 @@ from hysteron.runners.serial_link import (
     STEP,
     WRITE,
     Frame,
+    cobs_decode,
     cobs_encode,
     pack_frame,
     parse_frame,
@@ -103,11 +104,12 @@ def test_a_frame_that_is_too_long_is_refused_and_the_next_one_is_taken(
 ) -> None:
     ffi, lib = library
     link = ffi.new("hyst_serial *")
-    long = pack_frame(Frame(1, HELLO, 1, bytes(_PAYLOAD + 1)))
-    assert not any(lib.hyst_serial_take(link, byte) for byte in long)
-    refusal = parse_frame(_sent(lib, link)[:-1])
-    assert refusal == Frame(1, REFUSAL, 0, b"\x01")
-    longest = pack_frame(Frame(1, HELLO, 2, bytes(_PAYLOAD)))
+    longest = pack_frame(Frame(1, HELLO, 2, bytes(range(256)) * 2 + bytes(_PAYLOAD - 512)))
+    body = cobs_decode(longest[:-1])
+    assert body is not None
+    for too_long in (cobs_encode(body + b"x") + b"\0", cobs_encode(body * 3) + b"\0"):
+        assert not any(lib.hyst_serial_take(link, byte) for byte in too_long)
+        assert parse_frame(_sent(lib, link)[:-1]) == Frame(1, REFUSAL, 0, b"\x01")
     assert [lib.hyst_serial_take(link, byte) for byte in longest][-1] == 1
 
 

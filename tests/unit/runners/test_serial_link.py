@@ -204,3 +204,26 @@ def test_bytes_may_arrive_in_any_pieces() -> None:
             yield link.request(READ)
 
     assert list(answers()) == [bytes(40)] * 3
+
+
+@pytest.mark.parametrize("seconds", [None, 5.0])
+def test_a_delimiter_lost_on_either_side_costs_a_moment_not_the_whole_wait(
+    monkeypatch: pytest.MonkeyPatch, seconds: float | None
+) -> None:
+    monkeypatch.setattr(serial_link, "REPLY_S", 5.0)
+    monkeypatch.setattr(serial_link, "GAP_S", _WAIT)
+
+    class Waiting(FakeLine):
+        """Its board holds a request without an end until the next zero byte."""
+
+        def write(self, data: bytes) -> None:
+            super().write(data)
+            if data == b"\0":
+                self._waiting += pack_frame(Frame(1, REFUSAL, 0, bytes([BAD_FRAME])))
+
+    def answer(number: int, frame: Frame) -> bytes:
+        return (b"", _good(frame)[:-1], _good(frame))[number]
+
+    line, start = Waiting(answer), time.monotonic()
+    assert Link(line).request(RUN, b"", seconds) == b"yes"
+    assert len(line.requests) == 3 and time.monotonic() - start < 2
