@@ -214,6 +214,25 @@ def test_a_chip_must_be_in_the_boards_memory(port: str) -> None:
     board.close()
 
 
+@pytest.mark.parametrize(
+    ("position", "value"), [(1, 63), (2, 1 << 30), (3, 1), (5, 0xFFFFFFFF), (-1, 8), (-2, None)]
+)
+def test_numbers_that_cannot_be_are_refused_before_they_are_used(
+    port: str, position: int, value: int | None
+) -> None:
+    board = find_place(f"serial:{port}").board
+    assert board is not None
+    sizes = list(board.facts.sizes)
+    if value is None:
+        del sizes[position]
+    else:
+        sizes[position] = value
+    board.facts = replace(board.facts, sizes=tuple(sizes))
+    with pytest.raises(BoardError, match="the firmware is damaged; got"):
+        BoardNet(_compiled("host-portable").program, board)
+    board.close()
+
+
 def test_a_board_with_wrong_bits_gives_the_same_integers_as_they_do_here(
     firmware: Path, tmp_path: Path
 ) -> None:

@@ -9,10 +9,11 @@ from typing import Any, Final
 from hysteron.codegen.serial_files import model_sha, program_id
 from hysteron.codegen.views import model_view
 from hysteron.errors import BoardError
+from hysteron.image.buffers import content_bytes
 from hysteron.image.layout import check_images
 from hysteron.image.program import Program
 from hysteron.runners.part_net import PartNet
-from hysteron.runners.serial_part import SerialPart
+from hysteron.runners.serial_part import Facts, SerialPart
 
 _FIX: Final = "flash the firmware that 'hysteron compile --serial' wrote for this model and options"
 
@@ -70,15 +71,32 @@ def _check(program: Program, part: SerialPart, images: Mapping[str, bytes]) -> N
     view = model_view(program)
     refuse("the board runs another model", facts.model_sha, model_sha(program))
     refuse("the board runs this model compiled otherwise", facts.program_id, program_id(view))
-    sizes = (len(view.layers), 8 * view.arena_words)
-    refuse("the board's structs are others", (facts.layers, facts.sizes[-1]), sizes)
+    sizes = f"{len(view.layers)} layers, arena of {8 * view.arena_words} B"
+    refuse("the firmware is damaged", f"{facts.layers} layers, arena of {facts.sizes[-1]} B", sizes)
+    refuse("the firmware is damaged", _structs_fit(program, facts), True)
     crc = 0
     for region in program.layout.regions:
         crc = zlib.crc32(images[region], crc)
     refuse("the image in the board's memory is another", facts.image_crc, crc)
 
 
+def _structs_fit(program: Program, facts: Facts) -> bool:
+    """Return whether the fields lie inside the structs, and these hold little else."""
+    graph, out = program.final, (program.output.scores, program.output.winner)
+    given, answer, *offsets = facts.sizes[1:-1]
+    fields = [(given, content_bytes(graph.types[name])) for name in graph.inputs]
+    fields += [(answer, content_bytes(graph.types[name])) for name in out if name is not None]
+    slack = 8 * len(fields) + 8
+    return (
+        len(offsets) == len(fields)
+        and all(at + n <= size for at, (size, n) in zip(offsets, fields, strict=True))
+        and given + answer <= sum(n for _, n in fields) + slack
+    )
+
+
 def _spelled(value: object, name: str) -> str:
     if isinstance(value, bytes):
         return f"{name} {value.hex()}"
+    if isinstance(value, bool):
+        return "" if value else "fields outside of the structs"
     return f"CRC-32 {value:#010x}" if isinstance(value, int) else str(value)

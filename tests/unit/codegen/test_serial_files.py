@@ -92,7 +92,7 @@ def test_an_id_says_what_is_computed_not_what_it_is_called_or_what_the_image_hol
 def test_a_wider_window_is_another_program_though_the_image_is_the_same() -> None:
     program = convolutional(0)
     pool = next(node for node in program.final.nodes if node.op.name == "bit_pool")
-    other = replace(pool, op=replace(pool.op, pad_top=1))  # type: ignore[type-var]
+    other = replace(pool, op=replace(pool.op, pad_top=1))
     nodes = [other if node is pool else node for node in program.final.nodes]
     changed = replace(program, final=replace(program.final, nodes=tuple(nodes)))
     assert program.layout.layout_id == changed.layout.layout_id

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from hysteron._assets import asset_dir
 from hysteron.errors import BoardError
 from hysteron.runners import serial_link
 from hysteron.runners.serial_link import (
@@ -79,6 +81,15 @@ def _fails(answer: Callable[[int, Frame], bytes], **options: float) -> tuple[Boa
     assert time.monotonic() - start < 2
     assert caught.value.where == "serial:fake" and caught.value.fix
     return caught.value, line
+
+
+def test_both_ends_mean_the_same_by_every_number() -> None:
+    header = (asset_dir("runtime_c") / "include" / "hyst" / "serial.h").read_text()
+    found = re.findall(r"HYST_SERIAL_(\w+) = (0x\w+|\d+)", header)
+    numbers = {name: int(value, 0) for name, value in found}
+    ours = {name: getattr(serial_link, name) for name in numbers if hasattr(serial_link, name)}
+    assert ours == {name: numbers[name] for name in ours} and len(ours) == 11
+    assert f"#define HYST_SERIAL_VERSION {serial_link.VERSION}u" in header
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0\0", b"a\0b", b"\1" * 253, b"\1" * 254])
