@@ -31,8 +31,9 @@ from sklearn.datasets import load_digits
 from hysteron._assets import asset_dir
 from hysteron.cli import main
 from hysteron.codegen.emit import emit_project
+from hysteron.driver.boards import find_place
 from hysteron.driver.compile import CompiledModel, Options, compile_model, kernel_inputs
-from hysteron.driver.devices import find_place, open_device
+from hysteron.driver.devices import open_device
 from hysteron.driver.verify import verify
 from hysteron.errors import BoardError
 from hysteron.host.bridge import Net

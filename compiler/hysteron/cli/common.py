@@ -24,13 +24,14 @@ from rich.progress import (
 )
 
 from hysteron.codegen.emit import tool_version
+from hysteron.driver.boards import Place
 from hysteron.driver.compile import CompiledModel, Options
-from hysteron.driver.devices import Place
 from hysteron.driver.ecc import NONE
 from hysteron.errors import HysteronError, InputError
 from hysteron.frontends.inputs import load_npy, quantize_input
 from hysteron.ir.graph import InputSpec
 from hysteron.ir.types import Array
+from hysteron.targets import known
 
 SCHEMA = 1
 
@@ -124,8 +125,12 @@ def stored_options(
     place: Place, stored: Mapping[str, Any], inputs: list[str] | None, **given: Any
 ) -> Options:
     """Return the options of a run: what was given, else what compile recorded in a folder."""
+    target = place.target
+    # A part described by a file of one's own has no name to look up.
+    if place.board is not None and target not in known("target"):
+        target = stored.get("target", target)
     return Options(
-        target=place.target,
+        target=target,
         inputs=tuple(inputs or stored.get("inputs", ())),
         sign_zero=given.get("sign_zero") or stored.get("sign_zero"),
         weight_tolerance=given.get("weight_tolerance")

@@ -30,11 +30,11 @@ from hysteron.cli.common import (
     with_ecc,
 )
 from hysteron.cli.excess import report_excess, show_excess
+from hysteron.driver.boards import find_place
 from hysteron.driver.budgets import over_after_run, over_before_link, parse_budgets
 from hysteron.driver.compile import compile_model, kernel_inputs
 from hysteron.driver.devices import (
     HostDevice,
-    find_place,
     open_device,
     read_chip,
     resolve_model,

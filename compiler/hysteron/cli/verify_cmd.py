@@ -26,8 +26,9 @@ from hysteron.cli.common import (
     stored_options,
     with_ecc,
 )
+from hysteron.driver.boards import find_place
 from hysteron.driver.compile import compile_model
-from hysteron.driver.devices import find_place, open_device, resolve_model
+from hysteron.driver.devices import open_device, resolve_model
 from hysteron.driver.verify import Verification, make_witness
 from hysteron.driver.verify import verify as run_verification
 from hysteron.errors import InputError, ToolchainError

@@ -89,6 +89,15 @@ def test_compile_then_verify_and_run_take_the_folder(
     assert np.load("scores.npy").shape == (8, 10)
 
 
+def test_run_takes_the_kind_of_outputs_a_folder_was_compiled_with(
+    capsys: pytest.CaptureFixture[str], samples: Path
+) -> None:
+    options = ("--input", "uint8", "--outputs", "probabilities")
+    _json(capsys, "compile", MLP, "-o", "net", *options)
+    _json(capsys, "run", "net", "--inputs", samples, "-o", "scores.npy")
+    assert np.allclose(np.load("scores.npy").sum(axis=1), 1.0)
+
+
 def test_run_counts_labels_and_limits(capsys: pytest.CaptureFixture[str], samples: Path) -> None:
     np.save("labels.npy", np.zeros(8, np.int64))
     command = ("run", MLP, "--input", "uint8", "--inputs", samples, "--labels", "labels.npy")
