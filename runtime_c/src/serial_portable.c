@@ -6,7 +6,7 @@
 
 /* COBS (Cheshire and Baker, "Consistent overhead byte stuffing", 1999): a code byte n stands for n - 1 bytes as they
  * are and a zero, 255 for 254 bytes without one; the zero of the last block is not part of the frame. */
-enum { RECEIVING = 0, SKIPPING = 1, SENDING = 2, ENDING = 3 };
+enum { RECEIVING = 0, SKIPPING = 1, STARTING = 2, SENDING = 3, ENDING = 4 };
 
 #define LONGEST 254u
 #define CRC_BYTES 4u
@@ -101,7 +101,7 @@ void hyst_serial_reply(hyst_serial *link, uint16_t bytes)
     link->used = (uint16_t)(end + CRC_BYTES);
     link->at = 0;
     link->left = 0;
-    link->state = SENDING;
+    link->state = STARTING;
 }
 
 void hyst_serial_refuse(hyst_serial *link, uint8_t code)
@@ -134,6 +134,10 @@ int hyst_serial_next(hyst_serial *link)
     if (link->state == ENDING) {
         receive(link);
         return 0;
+    }
+    if (link->state == STARTING) {
+        link->state = SENDING;
+        return 0; /* ends what else was printed on this line */
     }
     if (link->state != SENDING) {
         return -1;

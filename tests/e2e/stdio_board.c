@@ -6,6 +6,7 @@
 
 void hyst_board_open(void)
 {
+    fputs("boot: text like that of many boards\r\n", stdout);
     setvbuf(stdin, NULL, _IONBF, 0);
 }
 

@@ -64,6 +64,13 @@ def _sent(lib: Any, link: Any) -> bytes:
     return bytes(iter(lambda: lib.hyst_serial_next(link), -1))
 
 
+def _frames(stream: bytes) -> list[Frame | None]:
+    """Return what a board sent after its boot text; None for what is no frame."""
+    boot, *answers, rest = stream.split(b"\0")
+    assert boot.startswith(b"boot: ") and rest == b""
+    return [parse_frame(one) for one in answers if one]
+
+
 def _payloads(size: int) -> Iterator[bytes]:
     rng = np.random.default_rng(size)
     yield bytes(size)
@@ -88,7 +95,7 @@ def test_frames_are_coded_as_an_independent_library_does(library: tuple[FFI, Any
             body = b"\x01\x85\x07\x09" + payload
             body += zlib.crc32(body).to_bytes(4, "little")
             wanted = cobs.encode(body) + b"\0"
-            assert _sent(lib, link) == wanted, size
+            assert _sent(lib, link) == b"\0" + wanted, size
             assert cobs_encode(body) + b"\0" == wanted
             assert parse_frame(wanted[:-1]) == Frame(1, 0x85, 0x0907, payload)
             whole_blocks += 0 not in body and len(body) in (254, 508)
@@ -109,7 +116,7 @@ def test_a_frame_that_is_too_long_is_refused_and_the_next_one_is_taken(
     assert body is not None
     for too_long in (cobs_encode(body + b"x") + b"\0", cobs_encode(body * 3) + b"\0"):
         assert not any(lib.hyst_serial_take(link, byte) for byte in too_long)
-        assert parse_frame(_sent(lib, link)[:-1]) == Frame(1, REFUSAL, 0, b"\x01")
+        assert parse_frame(_sent(lib, link)[1:-1]) == Frame(1, REFUSAL, 0, b"\x01")
     assert [lib.hyst_serial_take(link, byte) for byte in longest][-1] == 1
 
 
@@ -174,9 +181,8 @@ def test_no_byte_stream_harms_the_firmware_and_it_still_answers_a_hello(
         sent = noise + b"\0" + pack_frame(Frame(1, HELLO, 0x1234, b""))
         done = subprocess.run([firmware], input=sent, capture_output=True, timeout=60)
         assert done.returncode == 0, done.stderr[-2000:]
-        *answers, rest = done.stdout.split(b"\0")
-        frames = [parse_frame(one) for one in answers]
-        assert rest == b"" and None not in frames
+        frames = _frames(done.stdout)
+        assert None not in frames
         last = frames[-1]
         assert last is not None and (last.kind, last.sequence) == (HELLO | REPLY, 0x1234)
         assert len(last.payload) == 16
@@ -199,20 +205,19 @@ def test_a_request_repeated_after_a_lost_reply_changes_nothing(tmp_path: Path) -
         (READ, bytes([1, 0, 0, 0, 0, 24, 0])),
     ]
 
-    def replies(times: int) -> list[bytes]:
+    def replies(times: int) -> list[Frame | None]:
         frames = [
             pack_frame(Frame(1, kind, number, payload)) * times
             for number, (kind, payload) in enumerate(requests, 1)
         ]
         done = subprocess.run([firmware], input=b"".join(frames), capture_output=True, timeout=60)
-        return done.stdout.split(b"\0")[:-1]
+        return _frames(done.stdout)
 
     once = replies(1)
     assert replies(3) == list(itertools.chain.from_iterable([one] * 3 for one in once))
-    parsed = [parse_frame(one) for one in once]
-    assert all(frame is not None and frame.kind != REFUSAL for frame in parsed)
-    assert parsed[-1] is not None and parsed[-3] is not None
-    assert parsed[-1].payload == parsed[-3].payload != bytes(24)
+    assert all(frame is not None and frame.kind != REFUSAL for frame in once)
+    assert once[-1] is not None and once[-3] is not None
+    assert once[-1].payload == once[-3].payload != bytes(24)
 
 
 def test_layers_out_of_order_are_refused(tmp_path: Path) -> None:
@@ -223,6 +228,6 @@ def test_layers_out_of_order_are_refused(tmp_path: Path) -> None:
         for kind, n in sent
     )
     done = subprocess.run([firmware], input=data, capture_output=True, timeout=60)
-    frames = [parse_frame(one) for one in done.stdout.split(b"\0")[:-1]]
+    frames = _frames(done.stdout)
     refused = [frame is not None and frame.kind == REFUSAL for frame in frames]
     assert refused == [True, False, True, False, True, False, True]

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers to a host over a serial line: frames, checksums, and memory a host may read and write.
  *
- * On the wire every frame is COBS-encoded and ended by a zero byte. Decoded it is
+ * On the wire every frame is COBS-encoded and ended by a zero byte; a zero byte before it is allowed, and replies have
+ * one. Decoded it is
  *
  *   byte 0  protocol version (1)
  *        1  type: a request, or the same plus 0x80 in its reply; 0xff is a refusal
@@ -84,7 +85,7 @@ typedef struct hyst_serial {
     uint16_t at;                            /* next byte to send */
     uint8_t left;                           /* bytes before the next code byte */
     uint8_t zero;                           /* a zero goes before that code byte */
-    uint8_t state;                          /* receiving, skipping to a zero byte, sending, sent */
+    uint8_t state;                          /* receiving, or how far sending is */
 } hyst_serial;
 
 /* Memory by space, as the kernels read it (hyst/isa.h), and the one struct that a host writes. */
