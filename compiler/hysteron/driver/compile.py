@@ -47,6 +47,7 @@ class Options:
     constant_time: bool = False
     ecc: str | None = None
     ecc_policy: str = AS_READ
+    serial: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +133,7 @@ def _recorded(options: Options, protected: bool) -> dict[str, Any]:
         "outputs": options.outputs,
         "constant_time": options.constant_time,
         **ecc,
+        **({"serial": True} if options.serial else {}),
     }
 
 
