@@ -5,18 +5,17 @@
 
 #define HYST_CONTAINER_HEADER 48u
 
-/* Section by pieces where an image lies in another address space. */
-static uint32_t crc_of(hyst_rom at, uint32_t bytes)
+uint32_t hyst_image_crc(uint32_t crc, hyst_rom at, uint32_t bytes)
 {
 #if defined(__AVR__)
-    uint32_t crc = 0, word;
-    for (; bytes != 0u; bytes -= 4u, at = hyst_rom_at(at, 4)) { /* sections are multiples of 8 */
-        word = hyst_rom_load32(at, 0);
-        crc = hyst_crc32(crc, &word, 4);
+    unsigned char byte;
+    for (; bytes != 0u; bytes--, at = hyst_rom_at(at, 1)) {
+        byte = hyst_rom_load8(at);
+        crc = hyst_crc32(crc, &byte, 1);
     }
     return crc;
 #else
-    return hyst_crc32(0u, at, bytes);
+    return hyst_crc32(crc, at, bytes);
 #endif
 }
 
@@ -24,7 +23,7 @@ hyst_status hyst_image_check(const hyst_layout *layout, const hyst_image *images
 {
     for (uint32_t i = 0; i < layout->sections; i++) {
         const hyst_section *s = &layout->section[i];
-        if (crc_of(hyst_rom_at(images[s->region], s->offset), s->bytes) != s->crc) {
+        if (hyst_image_crc(0u, hyst_rom_at(images[s->region], s->offset), s->bytes) != s->crc) {
             return HYST_ERR_IMAGE;
         }
     }

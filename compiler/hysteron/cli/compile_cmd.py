@@ -15,6 +15,7 @@ from hysteron.cli.common import (
     MaxFlashOption,
     MaxRamOption,
     MaxStackOption,
+    SerialOption,
     SignZeroOption,
     TargetOption,
     ToleranceOption,
@@ -64,6 +65,7 @@ def compile_command(
     max_flash: MaxFlashOption = None,
     max_ram: MaxRamOption = None,
     max_stack: MaxStackOption = None,
+    serial: SerialOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Write a self-contained C99 project for a model."""
@@ -78,6 +80,7 @@ def compile_command(
         outputs=outputs,
         with_model=not no_model,
         constant_time=constant_time,
+        serial=serial,
     )
     log = PassLog(dump_after)
     compiled = compile_model(model, with_ecc(options, ecc, ecc_policy, {}), log)

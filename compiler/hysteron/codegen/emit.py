@@ -17,6 +17,8 @@ import jinja2
 from hysteron.codegen.ecc_views import ecc_report
 from hysteron.codegen.names import comment_text
 from hysteron.codegen.runtime_files import abi_number, runtime_files
+from hysteron.codegen.serial_files import TEMPLATES as SERIAL
+from hysteron.codegen.serial_files import board_sources, serial_context
 from hysteron.codegen.views import ModelView, kernel_op, model_view
 from hysteron.errors import InputError, InternalError
 from hysteron.image.layout import executed
@@ -35,7 +37,7 @@ def emit_project(program: Program, sizes: Mapping[str, int] | None = None) -> Fi
     become macros of the header. The same program gives the same bytes.
     """
     view = model_view(program)
-    files = emit_sources(program, view, sizes)
+    files = emit_sources(program, view, sizes, serial=bool(program.options.get("serial")))
     files["image.json"] = program.layout.to_json().encode()
     files["report.json"] = _json(_report(program, sizes or {}))
     if program.model is not None:
@@ -44,13 +46,21 @@ def emit_project(program: Program, sizes: Mapping[str, int] | None = None) -> Fi
 
 
 def emit_sources(
-    program: Program, view: ModelView | None = None, sizes: Mapping[str, int] | None = None
+    program: Program,
+    view: ModelView | None = None,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    serial: bool = False,
 ) -> Files:
-    """Return only what a compiler reads: sources, headers and build files."""
+    """Return only what a compiler reads: sources, headers and build files.
+
+    ``serial`` adds a firmware that answers over a serial line (docs/board.md).
+    """
     view = view or model_view(program)
-    runtime = _runtime(program, view)
+    runtime = _runtime(program, view, serial)
     name = view.name
     sources = [f"{name}.c", f"{name}_image.c", *(path for path in runtime if path.endswith(".c"))]
+    sources += [f"{name}_serial.c"] if serial else []
     flags = _portable_flags(program)
     context: dict[str, Any] = {
         "m": view,
@@ -70,6 +80,11 @@ def emit_sources(
         ("Makefile", "Makefile.j2"),
     ):
         files[path] = render(template, program, context)
+    if serial:
+        context |= serial_context(program)
+        for path, template in SERIAL.items():
+            files[path.format(name=name)] = render(template, program, context)
+        files |= board_sources(program)
     return files
 
 
@@ -119,11 +134,12 @@ def _banner(program: Program) -> str:
     return comment_text(text)
 
 
-def _runtime(program: Program, view: ModelView) -> Files:
+def _runtime(program: Program, view: ModelView, serial: bool) -> Files:
     stems = ["container", "crc32"]
     for node in executed(program.final, program.plan.steps):
         stems += kernel_op(node).SOURCES
     headers = [*view.headers, "hyst/abi.h", "hyst/status.h", "hyst/container.h"]
+    headers += ["hyst/serial.h"] if serial else []
     return runtime_files(headers, sorted(set(stems)), program.isa.kernel_suffixes)
 
 

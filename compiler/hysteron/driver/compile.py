@@ -48,6 +48,7 @@ class Options:
     constant_time: bool = False
     ecc: str | None = None
     ecc_policy: str = AS_READ
+    serial: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def _choose_layouts(target: Target, options: Options) -> ChooseLayouts:
     layout: str = isa.weight_layout
     if options.constant_time and layout == "sliced":
         layout = "sliced_ct"
-    return ChooseLayouts(layout, 32 if isa.word_bits == 64 else 1, isa.list_scratch_bytes)
+    return ChooseLayouts(layout, 64 if isa.word_bits == 64 else 1, isa.list_scratch_bytes)
 
 
 def _stem(model: Any) -> str:
@@ -133,6 +134,7 @@ def _recorded(options: Options, protected: bool) -> dict[str, Any]:
         "outputs": options.outputs,
         "constant_time": options.constant_time,
         **ecc,
+        **({"serial": True} if options.serial else {}),
     }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,11 +12,13 @@ from hysteron.codegen.emit import GENERATOR, emit_project, write_project
 from hysteron.driver.budgets import Budgets, Excess, over_after_run, over_before_link
 from hysteron.driver.compile import CompiledModel, kernel_inputs
 from hysteron.driver.samples import random_samples
-from hysteron.errors import InputError, ToolchainError
+from hysteron.errors import CapacityError, InputError, ToolchainError
 from hysteron.host.bridge import Net
 from hysteron.image.layout import check_images
 from hysteron.ir.types import Array
+from hysteron.runners.board_net import BoardNet
 from hysteron.runners.mcu_net import McuNet
+from hysteron.runners.serial_part import SerialPart
 
 
 class Device(Protocol):
@@ -53,18 +55,37 @@ class HostDevice:
 
 @contextmanager
 def open_device(
-    compiled: CompiledModel, images: Mapping[str, bytes] | None = None
+    compiled: CompiledModel,
+    images: Mapping[str, bytes] | None = None,
+    board: SerialPart | None = None,
 ) -> Iterator[Device]:
-    """Yield the device of the compiled target, with other images when given.
+    """Yield the compiled target's device or ``board``, with other images when given.
 
-    Raises ToolchainError, CapacityError, and InputError for images of another
-    layout.
+    A board is not written to: it must hold those images already. Raises
+    ToolchainError, CapacityError, BoardError, and InputError for images of
+    another layout.
     """
+    if board is not None:
+        with closing(board):
+            yield BoardNet(compiled.program, board, images, _sizes(compiled))
+        return
     if compiled.target.is_host:
         yield HostDevice(Net(compiled.program, images))
         return
     with McuNet(compiled.program, compiled.target, images=images) as net:
         yield net
+
+
+def _sizes(compiled: CompiledModel) -> Callable[[], dict[str, int]]:
+    """Return a function that measures flash, RAM and stack as reports name them."""
+
+    def measure() -> dict[str, int]:
+        try:
+            return {name.lower(): size for name, size in measured_sizes(compiled).items()}
+        except CapacityError:
+            return {}
+
+    return measure
 
 
 def measured_sizes(compiled: CompiledModel) -> dict[str, int]:

@@ -53,7 +53,9 @@ class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
     ``arch`` is a calling convention that the runners know, ``cpu`` the model as
     the emulator spells it, ``command`` starts an emulator that is a program.
     ``vectors_base`` is where the processor looks for its first instruction, if
-    not at the start of flash. ``note`` is what a report must add.
+    not at the start of flash. ``uart`` is the kind of the first serial port
+    (``runtime_c/freestanding/uart_<kind>.c``), at ``uart_base`` where the kind
+    does not fix it (as QEMU's ``info mtree`` prints it). ``note`` is what a report must add.
     """
 
     kind: Literal["unicorn", "qemu", "simavr"]
@@ -63,6 +65,8 @@ class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
     install: str
     command: tuple[str, ...] = ()
     vectors_base: int | None = None
+    uart: Literal["", "cmsdk", "16550", "nrf51", "avr"] = ""
+    uart_base: int = 0
     note: str = ""
 
 

@@ -26,6 +26,9 @@
 extern "C" {
 #endif
 
+/* hyst_crc32 of bytes of an image. */
+uint32_t hyst_image_crc(uint32_t crc, hyst_rom at, uint32_t bytes);
+
 /* cffi:begin */
 typedef struct hyst_section {
     uint32_t region; /* index of the region */

@@ -86,7 +86,7 @@ class IntConv(KernelOp):
         shape = infer_conv(self, self, x, w, BITS)
         check_field(self, "layout", self.layout, tuple(LAYOUT_CODES))
         check_range(self, "shared", self.shared, 1, INT_BLOCKS)
-        check_range(self, "tile", self.tile, 1, 32)
+        check_range(self, "tile", self.tile, 1, 64)
         check_range(self, "pad_value", self.pad_value, *LIMITS[x.dtype])
         limit = 2**16 - 1 if self.layout == "sliced" else I32_MAX
         check_range(self, "K", conv_taps(w), 1, limit)
@@ -144,7 +144,7 @@ class IntConv(KernelOp):
                 for pad_value in (0, 100):
                     out, flips = kinds[number % len(kinds)]
                     x, w = operands[number // 3 % len(operands)]
-                    tile = (1, 32, 16)[number % 3]
+                    tile = (1, 64, 16)[number % 3]
                     number += 1
                     op = cls(
                         **fields,
