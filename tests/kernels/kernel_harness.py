@@ -79,7 +79,7 @@ def sources(suffix: str) -> list[Path]:
     for portable in sorted(folder.glob("*_portable.c")):
         variant = portable.with_name(portable.name.replace("_portable.c", f"_{suffix}.c"))
         chosen.append(variant if variant.exists() else portable)
-    return chosen
+    return [*chosen, folder / "crc32.c"]
 
 
 def build(variant: str, folder: Path, extra: tuple[str, ...] = ("-O2",)) -> Path:
