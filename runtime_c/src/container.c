@@ -56,7 +56,7 @@ static int header_fits(const hyst_layout *layout, const unsigned char *data)
  * both counts were compiled in and their tables exist in memory. */
 static size_t header_bytes(const hyst_layout *layout)
 {
-    const size_t words = (size_t)layout->regions + layout->sections + 1u;
+    const size_t words = (size_t)layout->regions + (size_t)layout->sections + 1u;
     return (HYST_CONTAINER_HEADER + 4u * words + 7u) / 8u * 8u;
 }
 
@@ -69,7 +69,7 @@ static int lengths_fit(const hyst_layout *layout, const unsigned char *data, siz
         if (length != layout->region_bytes[r] || length > left) {
             return 0;
         }
-        left -= length;
+        left -= (size_t)length; /* at most left */
     }
     return left == 0u;
 }
@@ -86,9 +86,9 @@ static int checksums_fit(const hyst_layout *layout, const unsigned char *data)
         const hyst_section *s = &layout->section[i];
         size_t start = header_bytes(layout);
         for (uint32_t r = 0; r < s->region; r++) {
-            start += layout->region_bytes[r];
+            start += (size_t)layout->region_bytes[r];
         }
-        if (hyst_crc32(0u, data + start + s->offset, s->bytes) !=
+        if (hyst_crc32(0u, data + start + s->offset, (size_t)s->bytes) !=
             read_u32(data + table + 4u * (size_t)i)) {
             return 0;
         }
@@ -114,7 +114,7 @@ hyst_status hyst_container_open(const hyst_layout *layout, const void *data, siz
     for (uint32_t r = 0; r < layout->regions; r++) {
         /* header and region lengths are multiples of 8, so data's alignment carries over */
         images[r] = (hyst_image)HYST_IN_SRAM((const void *)(file + start));
-        start += layout->region_bytes[r];
+        start += (size_t)layout->region_bytes[r];
     }
     return HYST_OK;
 }

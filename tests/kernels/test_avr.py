@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from _pytest.mark.structures import ParameterSet
 from avr_harness import run_on_avr
-from kernel_harness import assert_identical, examples, random_inputs
+from kernel_harness import WARNINGS, assert_identical, examples, random_inputs
 from mcu_harness import signs
 
+from hysteron._assets import asset_dir
+from hysteron.codegen.runtime_files import find_source
 from hysteron.errors import CapacityError
 from hysteron.ir.types import TensorType
 from hysteron.ops.kernel._base import KernelOp
@@ -20,6 +23,8 @@ from hysteron.ops.kernel.int_conv import IntConv
 from hysteron.ops.kernel.int_dense import IntDense
 from hysteron.ops.kernel.xnor_conv import XnorConv
 from hysteron.ops.kernel.xnor_dense import XnorDense
+from hysteron.runners import probe
+from hysteron.targets import load_isa
 
 Example = tuple[KernelOp, tuple[TensorType, ...]]
 #: One part of each size of address: pointers of 16 bits, and of 24.
@@ -60,6 +65,26 @@ def test_every_example_of_every_op_is_exact(
         pytest.skip(f"{part} is too small: {error}")
     for got, wanted in zip(run.outputs, op.reference(*arrays), strict=True):
         assert_identical(got, wanted, f"{part} {op} {[str(one) for one in types]}")
+
+
+@pytest.mark.isa("avr5")
+@pytest.mark.isa("avr6")
+@pytest.mark.parametrize("part", PARTS)
+def test_what_avr_gets_of_the_runtime_compiles_without_warnings(part: str) -> None:
+    """16-bit int and size_t, and addresses of images that are numbers: only here such slips show."""
+    runtime, isa = asset_dir("runtime_c"), load_isa(part)
+    stems = {path.name.removesuffix("_portable.c") for path in runtime.glob("src/*_portable.c")}
+    stems |= {"container", "crc32", "rom", "add_lanes"}
+    found = [find_source(runtime, stem, isa.kernel_suffixes) for stem in sorted(stems)]
+    sources = [str(runtime / path) for path in found if path is not None]
+    assert len(sources) == len(stems) > 40
+    # The standard headers of runtime_c/freestanding, because avr-libc need not be there.
+    include = [f"-I{runtime}/include", "-isystem", f"{runtime}/freestanding"]
+    command = [*probe(isa).command, f"-mmcu={part}", "-std=c99", "-Os", "-ffreestanding"]
+    done = subprocess.run(
+        [*command, *WARNINGS, *include, "-fsyntax-only", *sources], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[:3000]
 
 
 @pytest.mark.isa("avr5")
