@@ -71,7 +71,7 @@ def test_every_example_of_every_op_is_exact(
 @pytest.mark.isa("avr6")
 @pytest.mark.parametrize("part", PARTS)
 def test_what_avr_gets_of_the_runtime_compiles_without_warnings(part: str) -> None:
-    """16-bit int and size_t, and addresses of images that are numbers: only here such slips show."""
+    """int and size_t of 16 bits, addresses of images that are numbers: only here slips show."""
     runtime, isa = asset_dir("runtime_c"), load_isa(part)
     stems = {path.name.removesuffix("_portable.c") for path in runtime.glob("src/*_portable.c")}
     stems |= {"container", "crc32", "rom", "add_lanes"}

@@ -135,6 +135,14 @@ def test_make_builds_the_library(tmp_path: Path) -> None:
     assert (tmp_path / "net" / "libtiny.a").exists()
 
 
+@pytest.mark.parametrize(("isa", "size"), [("avr5", "-Os"), ("cortex-m4", "-O2")])
+def test_the_makefile_optimizes_as_the_instruction_set_asks(isa: str, size: str) -> None:
+    text = emit_project(mlp(0, layout="sliced", isa=isa))["Makefile"].decode()
+    (flags,) = re.findall(r"^CFLAGS .*$", text, re.MULTILINE)
+    assert f" -std=c99 {size} -m" in flags
+    assert ("-fno-inline-small-functions" in flags) == (size == "-Os")
+
+
 def test_emission_is_byte_identical() -> None:
     assert emit_project(convolutional(3)) == emit_project(convolutional(3))
 
