@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AVR: without a population count of words bit planes do not pay; elements are added where a weight's bit is 1. The
- * vector lies in SRAM, so k has 16 bits. */
+/* AVR: elements are added where a weight's bit is 1, which is less code than bit planes. The vector lies in SRAM, so k
+ * has 16 bits. */
 #include "hyst/int_rows.h"
 
 static uint32_t element(const unsigned char *x, int32_t type)
