@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from kernel_harness import pack_activation, pack_constant, packed_size, unpack_activation
 
-from hysteron._assets import asset_dir
-from hysteron.codegen.runtime_files import find_source, runtime_files
+from hysteron.codegen.runtime_files import runtime_files
 from hysteron.ir.graph import Graph, Node, Origin
 from hysteron.ir.types import TensorType
 from hysteron.ops.kernel._base import KernelOp
@@ -50,6 +49,20 @@ class Run:
     stack_bytes: int
 
 
+def kernel_sources(folder: Path, ops: list[type[KernelOp]], isa: Isa) -> list[Path]:
+    """Write the runtime files that some ops need on an instruction set; return the C sources."""
+    headers = [f"hyst/op_{op.name}.h" for op in ops]
+    stems = sorted({stem for op in ops for stem in op.SOURCES})
+    sources = []
+    for path, content in runtime_files(headers, stems, isa.kernel_suffixes).items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        if path.endswith(".c"):
+            sources.append(place)
+    return sources
+
+
 class McuKernels:
     """Kernels of some ops, linked for an instruction set; ``run`` calls one on one sample."""
 
@@ -60,17 +73,7 @@ class McuKernels:
 
     def _build(self, ops: list[type[KernelOp]], family: str | None) -> ElfInfo:
         folder = Path(self._folder.name)
-        headers = [f"hyst/op_{op.name}.h" for op in ops]
-        stems = sorted({stem for op in ops for stem in op.SOURCES})
-        root = asset_dir("runtime_c")
-        assert all(find_source(root, stem, self.isa.kernel_suffixes) for stem in stems)
-        sources = []
-        for path, content in runtime_files(headers, stems, self.isa.kernel_suffixes).items():
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-            if path.endswith(".c"):
-                sources.append(place)
+        sources = kernel_sources(folder, ops, self.isa)
         entries = [f"hyst_{op.name}" for op in ops] + [SUMS]
         return build_elf(sources, [folder], self.isa, folder / "k.elf", entries, family=family)
 
