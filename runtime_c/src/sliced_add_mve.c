@@ -22,11 +22,11 @@ static void add_lanes(const uint32_t *lanes, uint32_t width, uint32_t *planes)
     uint32_t up2[LANE_PLANES + 1u], carry = 0, p;
     up0[0] = up1[0] = up2[0] = 0;
     for (p = 0; p < width; p += 4u) {
-        const uint32x4x4_t lane = vld4q_u32(lanes + 4u * p);
         const hyst_vec given = vldrwq_z_u32(planes + p, vctp32q(width - p));
-        hyst_vec sum = lane.val[0], next;
-        next = shift_up(up0 + p, hyst_full_add4(&sum, lane.val[1], lane.val[2]));
-        next = shift_up(up1 + p, hyst_full_add4(&sum, lane.val[3], next));
+        hyst_vec sum = vld1q_u32(lanes + p), next;
+        next = shift_up(up0 + p, hyst_full_add4(&sum, vld1q_u32(lanes + LANE_PLANES + p),
+                                             vld1q_u32(lanes + 2u * LANE_PLANES + p)));
+        next = shift_up(up1 + p, hyst_full_add4(&sum, vld1q_u32(lanes + 3u * LANE_PLANES + p), next));
         vst1q_u32(up2 + p + 1u, hyst_full_add4(&sum, given, next));
         vst1q_u32(sums + p, sum);
     }
@@ -46,6 +46,6 @@ void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint
 {
     const uint32_t width = 32u - (uint32_t)__builtin_clz(length | 1u);
     uint32_t lanes[HYST_LANES * LANE_PLANES];
-    hyst_lanes_count(list, length, base, NULL, (width + 3u) / 4u * 4u, HYST_LANES, lanes);
+    hyst_lanes_count(list, length, base, NULL, (width + 3u) / 4u * 4u, lanes, 1, LANE_PLANES);
     add_lanes(lanes, width, planes);
 }

@@ -5,9 +5,10 @@
 
 typedef hyst_vec vec;
 
-/* A batch is 16 vectors. One more than the batches of a list of 65535, the rest, needs 11 bits. */
+/* Entries of 16 vectors; eight such batches make a chunk. */
 #define BATCH 64u
-#define HELD 11u
+#define BATCHES 8u
+
 /* Where the next entries are. The compiler must not turn it into offsets from one start: GCC 12
  * spends two instructions on each, a post-increment is free. */
 typedef struct entries {
@@ -71,66 +72,77 @@ HYST_ALWAYS_INLINE vec add_rest(vec *s, entries *e, uint32_t left)
     return hyst_full_add4(s + 3, carry, hyst_full_add4(s + 2, fours[2], fours[3]));
 }
 
-/* A plane of x in the first lane. */
-HYST_ALWAYS_INLINE vec first_lane(const uint32_t *x)
+/* A word in the first lane. */
+HYST_ALWAYS_INLINE vec first_lane(uint32_t word)
 {
-    return x ? vldrwq_z_u32(x, vctp32q(1)) : vdupq_n_u32(0);
+    return vsetq_lane_u32(word, vdupq_n_u32(0), 0);
 }
 
-/* As hyst_hold_carry: held[i] keeps a carry of 2^i times the weight of a batch's until its pair
- * comes. planes has that weight. */
-HYST_ALWAYS_INLINE void hold_carry(uint32_t batch, vec carry, vec *held, uint32_t *planes,
-                                   uint32_t stride)
+/* Up to eight batches; s has the planes up to their carry's weight of 16 * 8. */
+HYST_ALWAYS_INLINE vec add_chunk(vec *s, entries *e, uint32_t left)
 {
-    for (; batch & 1u; batch >>= 1, planes += stride) {
-        vec sum = vld1q_u32(planes);
-        carry = hyst_full_add4(&sum, *held++, carry);
-        vst1q_u32(planes, sum);
+    vec carry[BATCHES], a, b;
+    uint32_t full = left / BATCH < BATCHES ? left / BATCH : BATCHES, n;
+    for (n = 0; n < full; n++) {
+        carry[n] = add_sixteen(s, e);
     }
-    *held = carry;
+    if (n < BATCHES && left % BATCH != 0u) {
+        carry[n++] = add_rest(s, e, left % BATCH);
+    }
+    for (; n < BATCHES; n++) {
+        carry[n] = vdupq_n_u32(0);
+    }
+    a = hyst_full_add4(s + 4, carry[0], carry[1]);
+    a = hyst_full_add4(s + 5, a, hyst_full_add4(s + 4, carry[2], carry[3]));
+    b = hyst_full_add4(s + 4, carry[4], carry[5]);
+    b = hyst_full_add4(s + 5, b, hyst_full_add4(s + 4, carry[6], carry[7]));
+    return hyst_full_add4(s + 6, a, b);
 }
 
-/* Adds carry and what was held after so many batches to planes up to end. */
-HYST_ALWAYS_INLINE void release_carries(uint32_t batches, vec carry, const vec *held,
-                                        uint32_t *planes, const uint32_t *end, uint32_t stride)
+/* Stores the lanes of a plane, then moves to the next. */
+HYST_ALWAYS_INLINE void put_plane(uint32_t **to, uint32_t plane, vec lanes, vec value)
 {
-    for (; planes < end; planes += stride, batches >>= 1, held++) {
-        vec sum = vld1q_u32(planes);
-        carry = (batches & 1u) ? hyst_full_add4(&sum, *held, carry) : hyst_half_add4(&sum, carry);
-        vst1q_u32(planes, sum);
-    }
+    vstrwq_scatter_offset_u32(*to, lanes, value);
+    *to += plane;
 }
 
 void hyst_lanes_count(const uint16_t *list, uint32_t length, uintptr_t base, const uint32_t *x,
-                      uint32_t top, uint32_t stride, uint32_t *lanes)
+                      uint32_t top, uint32_t *to, uint32_t plane, uint32_t lane)
 {
-    const uint32_t batches = length / BATCH;
-    uint32_t *const fifth = lanes + 4u * stride, *const end = lanes + top * stride;
-    uint32_t *plane;
-    vec held[HELD], s[4];
-    uint32_t batch;
+    static const uint32_t none[16] = {0};
+    const vec lanes = vmulq_n_u32(vidupq_n_u32(0, 4), lane);
+    vec s[HYST_LANE_PLANES], high[16u - HYST_LANE_PLANES], carry;
+    uint32_t p;
     entries e;
     e.at = list;
     e.base = (const uint32_t *)base;
-    s[0] = first_lane(x);
-    s[1] = first_lane(x ? x + 1 : x);
-    s[2] = first_lane(x ? x + 2 : x);
-    s[3] = first_lane(x ? x + 3 : x);
-    for (plane = fifth; plane < end; plane += stride) {
-        vst1q_u32(plane, first_lane(x ? x + 4 : x));
-        x = x ? x + 1 : x;
+    x = x ? x : none;
+    s[0] = first_lane(x[0]), s[1] = first_lane(x[1]), s[2] = first_lane(x[2]);
+    s[3] = first_lane(x[3]), s[4] = first_lane(x[4]), s[5] = first_lane(x[5]);
+    s[6] = first_lane(x[6]);
+    for (p = HYST_LANE_PLANES; p < top; p++) {
+        high[p - HYST_LANE_PLANES] = first_lane(x[p]);
     }
-    for (batch = 0; batch < batches; batch++) {
-        hold_carry(batch, add_sixteen(s, &e), held, fifth, stride);
+    do {
+        const uint32_t n = length < BATCH * BATCHES ? length : BATCH * BATCHES;
+        carry = add_chunk(s, &e, n);
+        for (p = HYST_LANE_PLANES; p < top; p++) {
+            carry = hyst_half_add4(&high[p - HYST_LANE_PLANES], carry);
+        }
+        length -= n;
+    } while (length != 0u);
+    put_plane(&to, plane, lanes, s[0]);
+    put_plane(&to, plane, lanes, s[1]);
+    put_plane(&to, plane, lanes, s[2]);
+    put_plane(&to, plane, lanes, s[3]);
+    put_plane(&to, plane, lanes, s[4]);
+    put_plane(&to, plane, lanes, s[5]);
+    put_plane(&to, plane, lanes, s[6]);
+    for (p = HYST_LANE_PLANES; p < top; p++) {
+        put_plane(&to, plane, lanes, high[p - HYST_LANE_PLANES]);
     }
-    release_carries(batches, add_rest(s, &e, length % BATCH), held, fifth, end, stride);
-    vst1q_u32(lanes, s[0]);
-    vst1q_u32(lanes + stride, s[1]);
-    vst1q_u32(lanes + 2u * stride, s[2]);
-    vst1q_u32(lanes + 3u * stride, s[3]);
 }
 
-#define PAIR_WORDS HYST_LANES
 #define PLANE_WORDS (HYST_LANES * HYST_LANES)
 
 void hyst_lane_group_add(hyst_lane_group *g, uint32_t b, uint32_t pixel, const uint16_t *list,
@@ -144,7 +156,7 @@ void hyst_lane_group_add(hyst_lane_group *g, uint32_t b, uint32_t pixel, const u
     g->x[i] = x[0];
     g->x[HYST_LANES + i] = x[1];
     hyst_lanes_count(list, length, (uintptr_t)hyst_sliced_block(layer, block) + shift, x + 2,
-                     layer->planes - 2u, PLANE_WORDS, g->lanes + PAIR_WORDS * i);
+                     layer->planes - 2u, g->lanes + i, PLANE_WORDS, HYST_LANES);
     if (g->count == HYST_LANES) {
         hyst_lane_group_end(g);
     }
@@ -155,12 +167,11 @@ static void sum_lanes(const uint32_t *lanes, uint32_t planes, uint32_t *x)
 {
     vec one = vdupq_n_u32(0), two = one, three = one;
     for (; planes != 0u; planes--, lanes += PLANE_WORDS, x += HYST_LANES) {
-        const uint32x4x4_t lane = vld4q_u32(lanes);
-        vec sum = lane.val[0];
         const vec carry = one;
-        one = hyst_full_add4(&sum, lane.val[1], lane.val[2]);
+        vec sum = vld1q_u32(lanes);
+        one = hyst_full_add4(&sum, vld1q_u32(lanes + 4), vld1q_u32(lanes + 8));
         three = hyst_full_add4(&sum, two, three);
-        two = hyst_full_add4(&sum, lane.val[3], carry);
+        two = hyst_full_add4(&sum, vld1q_u32(lanes + 12), carry);
         vst1q_u32(x, sum);
     }
 }

@@ -40,6 +40,7 @@ void hyst_sliced_bits(const hyst_sliced_layer *layer, const void *x, uint32_t gr
     for (i = 0; i < list.parts; i++) {
         listed += list.length[i];
     }
+    hyst_lane_room(start);
     hyst_sliced_start(layer, 2u * (layer->k - listed), start);
     if (hyst_lane_group_fits(layer)) {
         grouped(layer, &list, flip, group, pixel, start);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hyst/xnor_rows.h"
+#include "hyst/xnor_rows.inc"
 
 /* Differing bits of four neighbouring rows; each count <= k. */
 static void four_rows(const void *sign, const unsigned char *row, uint32_t stride, uint32_t k,
@@ -26,27 +26,6 @@ static void four_rows(const void *sign, const unsigned char *row, uint32_t strid
     acc[1] = (int32_t)k - 2 * (int32_t)d1;
     acc[2] = (int32_t)k - 2 * (int32_t)d2;
     acc[3] = (int32_t)k - 2 * (int32_t)d3;
-}
-
-/* One row with an optional mask and an optional negative plane. */
-static int32_t one_row(const void *sign, const void *mask, const unsigned char *row,
-                       const unsigned char *negative, uint32_t k)
-{
-    const uint32_t words = hyst_words(k);
-    uint32_t counted = 0, differ = 0, i;
-    for (i = 0; i < words; i++) {
-        const hyst_word w = hyst_load(row, i);
-        hyst_word valid = i + 1u < words ? HYST_ALL_ONES : hyst_tail_mask(k);
-        if (mask) {
-            valid &= hyst_load(mask, i);
-        }
-        if (negative) {
-            valid &= w ^ hyst_load(negative, i);
-        }
-        counted += hyst_popcount(valid);
-        differ += hyst_popcount(valid & (w ^ hyst_load(sign, i)));
-    }
-    return (int32_t)counted - 2 * (int32_t)differ;
 }
 
 void hyst_xnor_rows(const void *sign, const void *mask, const void *rows_w, const void *negative,

@@ -22,19 +22,21 @@ static void one_pixel(run *r, int32_t oy, int32_t ox)
     const unsigned char *extra = valid < r->l->k ? hyst_border_sums(&r->border, r->h, w) : NULL;
     const uint32_t pixel = (uint32_t)(oy * g->out_w + ox);
     uint32_t start[HYST_SLICED_PLANES], x[HYST_SLICED_PLANES], b;
+    hyst_lane_room(start);
+    hyst_lane_room(x);
     hyst_sliced_start(r->l, r->l->k + valid - 2u * listed, start);
     for (b = 0; b < r->blocks; b++) {
-        const uint32_t *from = start;
+        const uint32_t *given = start;
         if (extra) {
             hyst_sliced_copy(r->l, start, x);
             hyst_border_add(&r->border, extra, b, x);
-            from = x;
+            given = x;
         }
         if (r->grouped) {
-            hyst_lane_group_add(&r->pairs, b, pixel, r->list + first, listed, shift, from);
+            hyst_lane_group_add(&r->pairs, b, pixel, r->list + first, listed, shift, given);
             continue;
         }
-        hyst_sliced_copy(r->l, from, x);
+        hyst_sliced_copy(r->l, given, x);
         hyst_sliced_add(r->list + first, listed,
                         (uintptr_t)hyst_sliced_block(r->l, r->group * r->blocks + b) + shift,
                         x + 2);

@@ -96,7 +96,8 @@ static inline void hyst_store32(void *base, uint32_t index, uint32_t word)
 
 static inline uint32_t hyst_popcount(hyst_word x)
 {
-#if defined(__GNUC__) && (defined(__POPCNT__) || defined(__ARM_FEATURE_SVE))
+#if defined(__GNUC__) \
+    && (defined(__POPCNT__) || defined(__ARM_FEATURE_SVE) || defined(__riscv_zbb))
     return (uint32_t)(HYST_WORD_BITS == 64 ? __builtin_popcountll(x)
                                            : __builtin_popcount((uint32_t)x));
 #else

@@ -14,20 +14,22 @@ extern "C" {
 #endif
 
 #define HYST_LANES 4u
+#define HYST_LANE_PLANES 7u
 /* Planes of X for k <= HYST_LIST_SPAN. */
 #define HYST_GROUP_PLANES 17u
 
-/* lanes[stride * p + l] = plane p of the count of lane l, for p < top, four p at least. The counts
- * add up to the listed words at base, plus x: planes of counters, or NULL for 0. top planes hold that
- * sum; reads four planes of x at least. stride >= 4, length <= 65535. */
+/* Counts the listed words at base in lanes: plane p of lane l is to[plane * p + lane * l]. All lanes
+ * add up to the counters in x (planes; NULL is 0) plus the listed words, which top planes hold.
+ * Writes HYST_LANE_PLANES planes at least and reads as many of x. top <= 16, length <= 65535. */
 void hyst_lanes_count(const uint16_t *list, uint32_t length, uintptr_t base, const uint32_t *x,
-                      uint32_t top, uint32_t stride, uint32_t *lanes);
+                      uint32_t top, uint32_t *to, uint32_t plane, uint32_t lane);
 
 typedef struct hyst_lane_group {
     const hyst_sliced_layer *layer;
     uint32_t flip, group, count;
     uint32_t b[HYST_LANES], pixel[HYST_LANES];
     uint32_t x[HYST_GROUP_PLANES * HYST_LANES]; /* plane p of pair i at 4 p + i */
+    /* plane p of lane l of pair i at 16 p + 4 l + i */
     uint32_t lanes[(HYST_GROUP_PLANES - 2u) * HYST_LANES * HYST_LANES];
 } hyst_lane_group;
 
@@ -35,6 +37,12 @@ typedef struct hyst_lane_group {
 static inline int32_t hyst_lane_group_fits(const hyst_sliced_layer *layer)
 {
     return hyst_sink_planes(layer->sink) != 0u && layer->sums && layer->k <= HYST_LIST_SPAN;
+}
+
+/* Clears the planes that hyst_lanes_count reads and hyst_sliced_start may leave out. */
+static inline void hyst_lane_room(uint32_t *x)
+{
+    x[6] = x[7] = x[8] = 0;
 }
 
 /* Starts a group of pairs that list ones (flip 0) or zeros, all of one group of outputs. */
