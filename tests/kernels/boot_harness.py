@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from kernel_harness import pack_activation, pack_constant, packed_size, unpack_activation
-from mcu_harness import SUMS, Run, kernel_sources
+from mcu_harness import SUMS, McuKernels, Run, kernel_sources
 
 from hysteron.errors import ToolchainError
 from hysteron.ir.types import TensorType
@@ -135,6 +135,18 @@ class BootedKernels:
             ], count, 0))  # fmt: skip
         return runs
 
+    def run_example(
+        self, op: KernelOp, types: tuple[TensorType, ...], arrays: Arrays, *, with_sums: bool = True
+    ) -> Arrays:
+        """Return the outputs of every sample, batch axis first, from one start."""
+        count = op.activation_count(*types)
+        jobs = [
+            Job(op, types, [a[n : n + 1] for a in arrays[:count]] + arrays[count:], with_sums)
+            for n in range(len(arrays[0]))
+        ]
+        samples = [run.outputs for run in self.run_all(jobs)]
+        return [np.stack(column) for column in zip(*samples, strict=True)]
+
     def _job(self, job: Job) -> tuple[_Arena, list[bytes], list[int]]:
         op, types, arrays = job.op, job.types, job.arrays
         arena, count = _Arena(), job.op.activation_count(*job.types)
@@ -178,3 +190,12 @@ class BootedKernels:
         assert len(words) <= 10, name
         words += [0] * (10 - len(words))
         return struct.pack("<12I", self._functions.index(name), mask, *words)
+
+
+def kernels_on(
+    isa: Isa, ops: list[type[KernelOp]], family: str | None = None
+) -> McuKernels | BootedKernels:
+    """Link kernels for the preferred emulator of an instruction set; both have ``run``."""
+    assert isa.emulator is not None
+    kind = McuKernels if isa.emulator.kind == "unicorn" else BootedKernels
+    return kind(isa, ops, family)

@@ -28,15 +28,17 @@ from hysteron.targets import Isa, known, load_isa
 
 SUMS = "hyst_sliced_sums"
 FAMILIES = ("gcc", "zig")
+#: Emulators whose counts are instructions.
+KINDS = ("unicorn", "qemu")
 
 
 def isas() -> list[Isa]:
-    """Return the instruction sets without popcount that unicorn runs."""
+    """Return the 32-bit instruction sets with sliced weights; emulator.kind says how they run."""
     every = [load_isa(name) for name in known("isa")]
     return [
         isa
         for isa in every
-        if isa.weight_layout == "sliced" and isa.emulator and isa.emulator.kind == "unicorn"
+        if isa.weight_layout == "sliced" and isa.emulator and isa.emulator.kind in KINDS
     ]
 
 
@@ -163,7 +165,9 @@ class Case:
         ]
 
 
-def chosen(op: KernelOp, types: tuple[TensorType, ...], layout: str) -> KernelOp:
+def chosen(
+    op: KernelOp, types: tuple[TensorType, ...], layout: str, costs: str = "scalar"
+) -> KernelOp:
     """Return the op as the pass sets it for a target that prefers ``layout``."""
     names = tuple(f"t{i}" for i in range(len(types)))
     graph = Graph(
@@ -172,12 +176,12 @@ def chosen(op: KernelOp, types: tuple[TensorType, ...], layout: str) -> KernelOp
         nodes=(Node(op, names, ("y",), Origin()),),
         types={**dict(zip(names, types, strict=True)), "y": op.infer(*types)[0]},
     )
-    found = ChooseLayouts(layout).run(graph).nodes[0].op
+    found = ChooseLayouts(layout, costs=costs).run(graph).nodes[0].op
     assert isinstance(found, KernelOp)
     return found
 
 
-def cases(layout: str) -> tuple[Case, ...]:
+def cases(layout: str, costs: str = "scalar") -> tuple[Case, ...]:
     """Return the two layers of DESIGN: dense 1024x1024, conv 3x3 64->64 on 16x16, zero pads."""
     conv = XnorConv(out="b1", pad_top=1, pad_left=1, pad_bottom=1, pad_right=1)
     shapes: tuple[tuple[str, KernelOp, tuple[int, ...], tuple[int, ...], int], ...] = (
@@ -187,5 +191,5 @@ def cases(layout: str) -> tuple[Case, ...]:
     found = []
     for name, op, x, w, macs in shapes:
         types = (TensorType("b1", x), TensorType("b1", w), *step_types("b1", 1, w[0]))
-        found.append(Case(name, chosen(op, types, layout), types, macs))
+        found.append(Case(name, chosen(op, types, layout, costs), types, macs))
     return tuple(found)

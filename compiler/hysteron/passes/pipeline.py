@@ -24,9 +24,9 @@ class Pass(Protocol):
         """Return the rewritten graph."""
 
 
-def kernel_passes(layout: str, tile: int = 1) -> tuple[Pass, ...]:
+def kernel_passes(layout: str, tile: int = 1, costs: str = "scalar") -> tuple[Pass, ...]:
     """Return the passes over kernel graphs, in order."""
-    return (RemoveDeadCode(), FuseSteps(), RemoveDeadCode(), ChooseLayouts(layout, tile))
+    return (RemoveDeadCode(), FuseSteps(), RemoveDeadCode(), ChooseLayouts(layout, tile, costs))
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def run_pipeline(
     layout: str,
     after: Callable[[str, Graph], None] | None = None,
     tile: int = 1,
+    costs: str = "scalar",
 ) -> Compiled:
     """Lower and optimise; ``after`` is called with each pass's name and result.
 
@@ -55,7 +56,7 @@ def run_pipeline(
     verify(graph, "lower_to_kernels")
     if after:
         after("lower_to_kernels", graph)
-    for step in kernel_passes(layout, tile):
+    for step in kernel_passes(layout, tile, costs):
         graph = step.run(graph)
         verify(graph, step.name)
         if after:

@@ -74,7 +74,8 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
     """An instruction set: compilers and emulators in order of preference, kernels.
 
     ``kernel_suffixes`` are tried in order for ``op_<name>_<suffix>.c``; native
-    sets (no ``emulators``) run on this machine and may need ``cpu_features``.
+    sets (no ``emulators``) run on this machine and may need ``cpu_features``. ``layout_costs`` names
+    the instruction counts (passes/layout_costs.py) that decide where ``weight_layout`` pays.
     """
 
     schema: Literal[1]
@@ -86,6 +87,7 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
     compilers: tuple[Compiler, ...]
     cpu_features: tuple[str, ...] = ()
     emulators: tuple[Emulator, ...] = ()
+    layout_costs: Literal["scalar", "cpop", "mve"] = "scalar"
 
     @property
     def emulator(self) -> Emulator | None:
