@@ -74,8 +74,9 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
     """An instruction set: compilers and emulators in order of preference, kernels.
 
     ``kernel_suffixes`` are tried in order for ``op_<name>_<suffix>.c``; native
-    sets (no ``emulators``) run on this machine and may need ``cpu_features``. ``layout_costs`` names
-    the instruction counts (passes/layout_costs.py) that decide where ``weight_layout`` pays.
+    sets (no ``emulators``) run on this machine and may need ``cpu_features``.
+    ``layout_costs`` names the counts of passes/layout_costs.py that say where
+    ``weight_layout`` pays.
     """
 
     schema: Literal[1]
