@@ -7,7 +7,7 @@ typedef hyst_vec vec;
 
 /* Entries of 16 vectors; eight such batches make a chunk. */
 #define BATCH 64u
-#define BATCHES 8u
+#define BATCHES HYST_BATCHES
 
 /* Where the next entries are. The compiler must not turn it into offsets from one start: GCC 12
  * spends two instructions on each, a post-increment is free. */
@@ -72,16 +72,10 @@ HYST_ALWAYS_INLINE vec add_rest(vec *s, entries *e, uint32_t left)
     return hyst_full_add4(s + 3, carry, hyst_full_add4(s + 2, fours[2], fours[3]));
 }
 
-/* A word in the first lane. */
-HYST_ALWAYS_INLINE vec first_lane(uint32_t word)
-{
-    return vsetq_lane_u32(word, vdupq_n_u32(0), 0);
-}
-
-/* Up to eight batches; s has the planes up to their carry's weight of 16 * 8. */
+/* Up to eight batches of a list. */
 HYST_ALWAYS_INLINE vec add_chunk(vec *s, entries *e, uint32_t left)
 {
-    vec carry[BATCHES], a, b;
+    vec carry[BATCHES];
     uint32_t full = left / BATCH < BATCHES ? left / BATCH : BATCHES, n;
     for (n = 0; n < full; n++) {
         carry[n] = add_sixteen(s, e);
@@ -92,81 +86,55 @@ HYST_ALWAYS_INLINE vec add_chunk(vec *s, entries *e, uint32_t left)
     for (; n < BATCHES; n++) {
         carry[n] = vdupq_n_u32(0);
     }
-    a = hyst_full_add4(s + 4, carry[0], carry[1]);
-    a = hyst_full_add4(s + 5, a, hyst_full_add4(s + 4, carry[2], carry[3]));
-    b = hyst_full_add4(s + 4, carry[4], carry[5]);
-    b = hyst_full_add4(s + 5, b, hyst_full_add4(s + 4, carry[6], carry[7]));
-    return hyst_full_add4(s + 6, a, b);
-}
-
-/* Stores the lanes of a plane, then moves to the next. */
-HYST_ALWAYS_INLINE void put_plane(uint32_t **to, uint32_t plane, vec lanes, vec value)
-{
-    vstrwq_scatter_offset_u32(*to, lanes, value);
-    *to += plane;
+    return hyst_add_carries(s, carry);
 }
 
 void hyst_lanes_count(const uint16_t *list, uint32_t length, uintptr_t base, const uint32_t *x,
                       uint32_t top, uint32_t *to, uint32_t plane, uint32_t lane)
 {
-    static const uint32_t none[16] = {0};
-    const vec lanes = vmulq_n_u32(vidupq_n_u32(0, 4), lane);
-    vec s[HYST_LANE_PLANES], high[16u - HYST_LANE_PLANES], carry;
-    uint32_t p;
+    hyst_counters c;
     entries e;
     e.at = list;
     e.base = (const uint32_t *)base;
-    x = x ? x : none;
-    s[0] = first_lane(x[0]), s[1] = first_lane(x[1]), s[2] = first_lane(x[2]);
-    s[3] = first_lane(x[3]), s[4] = first_lane(x[4]), s[5] = first_lane(x[5]);
-    s[6] = first_lane(x[6]);
-    for (p = HYST_LANE_PLANES; p < top; p++) {
-        high[p - HYST_LANE_PLANES] = first_lane(x[p]);
-    }
+    hyst_counters_begin(&c, x, top);
     do {
         const uint32_t n = length < BATCH * BATCHES ? length : BATCH * BATCHES;
-        carry = add_chunk(s, &e, n);
-        for (p = HYST_LANE_PLANES; p < top; p++) {
-            carry = hyst_half_add4(&high[p - HYST_LANE_PLANES], carry);
-        }
+        hyst_counters_add(&c, add_chunk(c.low, &e, n));
         length -= n;
     } while (length != 0u);
-    put_plane(&to, plane, lanes, s[0]);
-    put_plane(&to, plane, lanes, s[1]);
-    put_plane(&to, plane, lanes, s[2]);
-    put_plane(&to, plane, lanes, s[3]);
-    put_plane(&to, plane, lanes, s[4]);
-    put_plane(&to, plane, lanes, s[5]);
-    put_plane(&to, plane, lanes, s[6]);
-    for (p = HYST_LANE_PLANES; p < top; p++) {
-        put_plane(&to, plane, lanes, high[p - HYST_LANE_PLANES]);
-    }
+    hyst_counters_put(&c, to, plane, lane);
 }
 
-#define PLANE_WORDS (HYST_LANES * HYST_LANES)
-
-void hyst_lane_group_add(hyst_lane_group *g, uint32_t b, uint32_t pixel, const uint16_t *list,
-                         uint32_t length, uintptr_t shift, const uint32_t *x)
+uint32_t *hyst_lane_group_next(hyst_lane_group *g, uint32_t b, uint32_t pixel, const uint32_t *x)
 {
-    const hyst_sliced_layer *layer = g->layer;
-    const uint32_t block = g->group * hyst_sliced_blocks(layer->n) + b, i = g->count++;
+    uint32_t i;
+    if (g->count == HYST_LANES) {
+        hyst_lane_group_end(g);
+    }
+    i = g->count++;
     g->b[i] = b;
     g->pixel[i] = pixel;
     /* planes 0 and 1, which no listed word changes */
     g->x[i] = x[0];
     g->x[HYST_LANES + i] = x[1];
+    return g->lanes + i;
+}
+
+void hyst_lane_group_add(hyst_lane_group *g, uint32_t b, uint32_t pixel, const uint16_t *list,
+                         uint32_t length, uintptr_t shift, const uint32_t *x)
+{
+    const hyst_sliced_layer *layer = g->layer;
+    const uint32_t block = g->group * hyst_sliced_blocks(layer->n) + b;
+    uint32_t *const lanes = hyst_lane_group_next(g, b, pixel, x);
     hyst_lanes_count(list, length, (uintptr_t)hyst_sliced_block(layer, block) + shift, x + 2,
-                     layer->planes - 2u, g->lanes + i, PLANE_WORDS, HYST_LANES);
-    if (g->count == HYST_LANES) {
-        hyst_lane_group_end(g);
-    }
+                     layer->planes - 2u, lanes, HYST_PAIR_PLANE, HYST_LANES);
 }
 
 /* x = the sums over lanes of all pairs. */
 static void sum_lanes(const uint32_t *lanes, uint32_t planes, uint32_t *x)
 {
     vec one = vdupq_n_u32(0), two = one, three = one;
-    for (; planes != 0u; planes--, lanes += PLANE_WORDS, x += HYST_LANES) {
+    for (; planes != 0u; planes--, lanes += HYST_PAIR_PLANE, x += HYST_LANES) {
         const vec carry = one;
         vec sum = vld1q_u32(lanes);
         one = hyst_full_add4(&sum, vld1q_u32(lanes + 4), vld1q_u32(lanes + 8));

@@ -15,6 +15,7 @@ extern "C" {
 
 #define HYST_LANES 4u
 #define HYST_LANE_PLANES 7u
+#define HYST_PAIR_PLANE (HYST_LANES * HYST_LANES)
 /* Planes of X for k <= HYST_LIST_SPAN. */
 #define HYST_GROUP_PLANES 17u
 
@@ -30,7 +31,7 @@ typedef struct hyst_lane_group {
     uint32_t b[HYST_LANES], pixel[HYST_LANES];
     uint32_t x[HYST_GROUP_PLANES * HYST_LANES]; /* plane p of pair i at 4 p + i */
     /* plane p of lane l of pair i at 16 p + 4 l + i */
-    uint32_t lanes[(HYST_GROUP_PLANES - 2u) * HYST_LANES * HYST_LANES];
+    uint32_t lanes[(HYST_GROUP_PLANES - 2u) * HYST_PAIR_PLANE];
 } hyst_lane_group;
 
 /* Whether groups serve a layer: thresholds as tables, 16-bit entries. */
@@ -54,6 +55,9 @@ static inline void hyst_lane_group_begin(hyst_lane_group *g, const hyst_sliced_l
     g->group = group;
     g->count = 0;
 }
+
+/* Opens a pair; returns where plane p of lane l of its counts belongs: at 16 p + 4 l. */
+uint32_t *hyst_lane_group_next(hyst_lane_group *g, uint32_t b, uint32_t pixel, const uint32_t *x);
 
 /* Counts block b at a pixel; x as hyst_sliced_start made it, words of the block moved by shift. */
 void hyst_lane_group_add(hyst_lane_group *g, uint32_t b, uint32_t pixel, const uint16_t *list,
