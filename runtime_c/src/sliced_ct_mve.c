@@ -58,7 +58,7 @@ static void count_all(const void *x, uint32_t k, const void *block, const uint32
     hyst_counters c;
     hyst_counters_begin(&c, start, top);
     for (i = 0; i < k % BATCH; i++) {
-        last[i] = words[k / BATCH * BATCH + i];
+        last[i] = hyst_load32(block, k / BATCH * BATCH + i);
     }
     for (; i < BATCH; i++) {
         last[i] = 0;

@@ -115,9 +115,9 @@ def test_the_pass_takes_the_faster_layout_of_the_two_measured_layers(isa: str, w
     for case in cases(wanted, load_isa(isa).layout_costs):
         counted = {}
         for layout in ("rows", wanted):
-            op = replace(case.op, layout=layout)  # type: ignore[type-var]
+            op = replace(case.op, layout=layout)
             counted[layout] = kernels(isa).run(op, case.types, case.arrays(0.5)).instructions
-        taken = case.op.layout  # type: ignore[attr-defined]
+        taken = case.op.layout
         assert counted[taken] == min(counted.values()), f"{case.name}: {taken} of {counted}"
 
 
