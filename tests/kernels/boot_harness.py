@@ -31,12 +31,16 @@ Arrays = list[np.ndarray[Any, Any]]
 
 @dataclass(frozen=True)
 class Job:
-    """One kernel call: op, types, arrays as ``reference`` takes them (first sample)."""
+    """One kernel call: op, types, arrays as ``reference`` takes them (first sample).
+
+    With ``dirty`` the padding bits of constants are ones, as a chip with wrong bits may have them.
+    """
 
     op: KernelOp
     types: tuple[TensorType, ...]
     arrays: Arrays
     with_sums: bool = True
+    dirty: bool = False
 
 
 @dataclass
@@ -53,6 +57,15 @@ class _Arena:
         self.data += CANARY
         self.data += bytes(-len(self.data) % 8)
         return at
+
+
+def _constant(job: Job, array: np.ndarray[Any, Any], type_: TensorType, encoding: str) -> bytes:
+    groups = getattr(job.op, "groups", 1)
+    data = pack_constant(array, type_, encoding, groups)
+    if not job.dirty or type_.dtype != "b1":
+        return data
+    valid = pack_constant(np.ones_like(array), type_, encoding, groups)
+    return bytes(a | ~b & 0xFF for a, b in zip(data, valid, strict=True))
 
 
 class _Server(QemuPart):
@@ -157,7 +170,7 @@ class BootedKernels:
         args += [None] * (op.ACTIVATIONS[1] - count)
         encodings = op.const_encodings(*types)[: len(types) - count]
         constants = [
-            arena.place(pack_constant(array, type_, encoding, getattr(op, "groups", 1)))
+            arena.place(_constant(job, array, type_, encoding))
             for array, type_, encoding in zip(arrays[count:], types[count:], encodings, strict=True)
         ]
         args += [*constants, *[None] * (op.CONSTANTS[1] - len(constants))]
