@@ -83,6 +83,12 @@ HYST_ALWAYS_INLINE vec add_chunk(vec *s, entries *e, uint32_t left)
     if (n < BATCHES && left % BATCH != 0u) {
         carry[n++] = add_rest(s, e, left % BATCH);
     }
+    if (n <= BATCHES / 2u) {
+        for (; n < BATCHES / 2u; n++) {
+            carry[n] = vdupq_n_u32(0);
+        }
+        return hyst_half_add4(s + 6, hyst_add_half(s, carry));
+    }
     for (; n < BATCHES; n++) {
         carry[n] = vdupq_n_u32(0);
     }

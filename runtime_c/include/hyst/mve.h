@@ -35,14 +35,17 @@ HYST_ALWAYS_INLINE hyst_vec hyst_first_lane(uint32_t word)
     return vsetq_lane_u32(word, vdupq_n_u32(0), 0);
 }
 
-/* Adds the carries of eight batches, of weight 16; returns one of weight 128. */
+/* Adds the carries of four batches, of weight 16; returns one of weight 64. */
+HYST_ALWAYS_INLINE hyst_vec hyst_add_half(hyst_vec *s, const hyst_vec *carry)
+{
+    const hyst_vec a = hyst_full_add4(s + 4, carry[0], carry[1]);
+    return hyst_full_add4(s + 5, a, hyst_full_add4(s + 4, carry[2], carry[3]));
+}
+
+/* The same of eight; returns one of weight 128. */
 HYST_ALWAYS_INLINE hyst_vec hyst_add_carries(hyst_vec *s, const hyst_vec *carry)
 {
-    hyst_vec a, b;
-    a = hyst_full_add4(s + 4, carry[0], carry[1]);
-    a = hyst_full_add4(s + 5, a, hyst_full_add4(s + 4, carry[2], carry[3]));
-    b = hyst_full_add4(s + 4, carry[4], carry[5]);
-    b = hyst_full_add4(s + 5, b, hyst_full_add4(s + 4, carry[6], carry[7]));
+    const hyst_vec a = hyst_add_half(s, carry), b = hyst_add_half(s, carry + 4);
     return hyst_full_add4(s + 6, a, b);
 }
 
