@@ -96,7 +96,7 @@ def test_any_number_of_outputs_and_inputs(isa: str, family: str, layout: str) ->
 def test_any_convolution(isa: str, family: str, layout: str) -> None:
     """Random maps, kernels, strides, pads, groups, tiles and steps."""
     rng = np.random.default_rng(2)
-    jobs = []
+    jobs: list[Job] = []
     for _ in range(60):
         groups = int(rng.choice([1, 1, 2]))
         depth, outputs = int(rng.integers(1, 40)), int(rng.integers(1, 80))
