@@ -51,7 +51,7 @@ def emit_sources(
     runtime = _runtime(program, view)
     name = view.name
     sources = [f"{name}.c", f"{name}_image.c", *(path for path in runtime if path.endswith(".c"))]
-    flags = _portable_flags(program)
+    flags = portable_flags(program)
     context: dict[str, Any] = {
         "m": view,
         "abi": abi_number(),
@@ -127,7 +127,7 @@ def _runtime(program: Program, view: ModelView) -> Files:
     return runtime_files(headers, sorted(set(stems)), program.isa.kernel_suffixes)
 
 
-def _portable_flags(program: Program) -> list[str]:
+def portable_flags(program: Program) -> list[str]:
     """Return the flags that choose the instruction set, without anything of ours."""
     first = next(iter(program.isa.compilers), None)
     wanted = ("-m", "-ffp-contract", "-ffreestanding", "-fno-schedule-insns")
@@ -224,6 +224,7 @@ __all__ = [
     "check_replaceable",
     "emit_project",
     "emit_sources",
+    "portable_flags",
     "render",
     "tool_version",
     "write_project",
