@@ -109,7 +109,7 @@ static inline uint32_t hyst_popcount(hyst_word x)
 }
 
 /* Before a short loop over lanes: GCC would unroll it whole before its vectoriser sees it. */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
 #define HYST_VECTOR_LOOP _Pragma("GCC unroll 1")
 #else
 #define HYST_VECTOR_LOOP
