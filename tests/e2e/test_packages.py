@@ -14,6 +14,7 @@ from package_tools import WARNINGS, c_files, package, run, says_golden, small
 
 from hysteron.cli import main as hysteron
 from hysteron.codegen.packages import kinds
+from hysteron.driver import api
 
 ROOT = Path(__file__).parents[2]
 TWO = (
@@ -169,6 +170,13 @@ def test_run_and_verify_read_what_compile_wrote_as_packages(
     assert _hysteron("run", out / "zephyr", "-t", "host-portable", "--inputs", samples) == 0
     assert _compile(model, out, "--package", "makefile") == 0  # replaces what hysteron wrote
     assert (out / "Makefile").is_file() and not (out / "arduino").exists()
+
+
+def test_python_saves_packages(model: Path, tmp_path: Path) -> None:
+    program = api.compile(model, target="host-portable", inputs="uint8", with_model=False)
+    files = program.save(tmp_path / "out", packages="two-file")
+    assert {"a.c", "a.h", "README.md"} <= set(files) and "model.onnx" not in files
+    assert "Makefile" in program.save(tmp_path / "out")
 
 
 def test_wrong_uses_of_packages_are_one_line_and_write_nothing(
