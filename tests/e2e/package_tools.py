@@ -70,7 +70,7 @@ endmacro()
 ESP_IDF = """\
 set(CMAKE_C_STANDARD 99)
 macro(idf_component_register)
-  cmake_parse_arguments(part "" "" "SRCS;INCLUDE_DIRS" ${ARGN})
+  cmake_parse_arguments(part "" "" "SRCS;INCLUDE_DIRS;PRIV_REQUIRES" ${ARGN})
   get_filename_component(COMPONENT_LIB ${CMAKE_CURRENT_SOURCE_DIR} NAME)
   add_library(${COMPONENT_LIB} STATIC ${part_SRCS})
   target_include_directories(${COMPONENT_LIB} PUBLIC ${part_INCLUDE_DIRS})

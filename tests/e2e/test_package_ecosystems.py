@@ -57,6 +57,45 @@ def test_esp_idf_component_and_example_build_on_stand_ins(tmp_path: Path) -> Non
     assert " second_selftest" in listed
 
 
+def _sdk(variable: str) -> Path:
+    """Return the folder of an installed SDK, or skip."""
+    folder = os.environ.get(variable, "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip(f"{variable}: {'no such folder' if folder else 'not set'}")
+    return Path(folder)
+
+
+def _for_seconds(seconds: int, *command: object) -> str:
+    """Return what a program without an end prints in a while."""
+    words = ["timeout", str(seconds), *map(str, command)]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout
+
+
+@pytest.mark.slow
+def test_zephyr_itself_builds_two_modules_and_runs_the_sample(tmp_path: Path) -> None:
+    """For its native board of 64 bits, which needs the host's compiler alone."""
+    base = _sdk("ZEPHYR_BASE")
+    modules = [package(tmp_path, "zephyr", name) for name in ("first", "second")]
+    old = (base / "boards/posix/native_posix/native_posix_64.yaml").is_file()
+    run(tmp_path, "cmake", "-S", modules[0] / "samples/first_golden", "-B", "build", "-G", "Ninja",
+        f"-DBOARD={'native_posix_64' if old else 'native_sim/native/64'}",
+        f"-DZEPHYR_MODULES={modules[0]};{modules[1]}", "-DCONFIG_HYSTERON_SECOND=y",
+        f"-DUSER_CACHE_DIR={tmp_path}/cache", ZEPHYR_TOOLCHAIN_VARIANT="host")  # fmt: skip
+    run(tmp_path, "cmake", "--build", "build")
+    says_golden(_for_seconds(5, tmp_path / "build/zephyr/zephyr.exe"))
+
+
+@pytest.mark.slow
+def test_esp_idf_itself_builds_and_runs_the_example(tmp_path: Path) -> None:
+    """For its target "linux", which needs the host's compiler alone."""
+    _sdk("IDF_PATH")
+    example = package(tmp_path, "esp-idf") / "examples/first_golden"
+    run(tmp_path, "cmake", "-S", example, "-B", "build", "-G", "Ninja", "-DIDF_TARGET=linux",
+        "-DCOMPONENTS=main", "-DPYTHON_DEPS_CHECKED=1", IDF_TARGET="linux")  # fmt: skip
+    run(tmp_path, "cmake", "--build", "build")
+    says_golden(_for_seconds(5, tmp_path / "build/first_golden.elf"))
+
+
 def test_kconfig_files_parse_and_their_switches_work(tmp_path: Path) -> None:
     kconfiglib = pytest.importorskip("kconfiglib")
     folder = package(tmp_path, "zephyr")
