@@ -54,6 +54,11 @@ def check_packable(program: Program, names: Sequence[str]) -> list[Kind]:
     Kinds for microcontrollers take no kernel of a desktop processor.
     """
     wanted = chosen(names)
+    if wanted and program.options.get("serial"):
+        raise InputError(
+            "a package has no serial firmware",
+            fix="leave one of --serial and --package out: the plain project holds the firmware",
+        )
     desktop = set(_DESKTOP) & set(program.isa.kernel_suffixes)
     for kind in wanted:
         if desktop and kind.portable:

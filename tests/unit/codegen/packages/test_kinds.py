@@ -125,6 +125,12 @@ def test_kinds_for_microcontrollers_refuse_kernels_of_a_desktop(kind: str) -> No
 
 
 @every_kind
+def test_a_serial_firmware_is_part_of_the_plain_project_alone(kind: str) -> None:
+    with pytest.raises(InputError, match="leave one of --serial and --package out"):
+        emit_packages(replace(_program(), options={"serial": True}), [kind])
+
+
+@every_kind
 def test_the_documentation_names_it(kind: str) -> None:
     text = (ROOT / "docs/packages.md").read_text()
     assert f"| `{kind}` |" in text
