@@ -17,9 +17,14 @@ _SYSTEM = re.compile(r"^[ \t]*#[ \t]*include[ \t]+<[^>]+>[^\n]*\n", re.MULTILINE
 _LICENCE = re.compile(r"^/\* SPDX-License-Identifier: [^\n]* \*/\n", re.MULTILINE)
 _GUARD = "hyst/float_guard.h"
 
+#: What a header may hold beside types, and the part of it that is its contract.
+_CODE = re.compile(rf"{FUNCTION.pattern}|^static inline\b|^[A-Z_]*INLINE\b", re.MULTILINE)
+_CONTRACT = re.compile(r"^/\* cffi:begin \*/\n(?:.*\n)*?/\* cffi:end \*/\n", re.MULTILINE)
+_PROTOTYPE = re.compile(rf"(?:^/\*(?:(?!\*/)[\s\S])*\*/\n)?{FUNCTION.pattern}\s*;\n", re.MULTILINE)
+
 #: What a source calls its own, and could clash with the same word in another source.
 _OWN = (
-    re.compile(r"^(?:static|[A-Z_]*INLINE)\b[^;={(]*?\b(\w+)\(", re.MULTILINE),
+    re.compile(r"^(?!typedef\b|return\b)(?:\w+[ *]+)+(\w+)\([^;{}()]*\)\s*\{", re.MULTILINE),
     re.compile(r"^static const [^;={(]*?\b(\w+)\[", re.MULTILINE),
     re.compile(r"^typedef (?:struct|union|enum) (\w+)", re.MULTILINE),
     re.compile(r"^enum \{([^}]*)\};", re.MULTILINE),
@@ -64,32 +69,45 @@ class SingleFile:
         self.project = project
         self._files = {p: c.decode() for p, c in project.files.items() if p.endswith((".c", ".h"))}
         self._done: set[str] = set()
+        self._types: dict[str, str] = {}
+        sources = [text for path, text in self._files.items() if path.startswith("src/")]
+        self._local = {name for text in sources for name in defined(text)}
         header = f"{project.name}.h"
         self.public = "".join(self._public(header))
         self.implementation = "".join(self._implementation())
 
     def _public(self, path: str) -> Iterator[str]:
-        """Yield a header with its includes in place; headers with functions are left for later."""
+        """Yield a header with its includes in place; of headers with functions only the types."""
         self._done.add(path)
         at, text = 0, _LICENCE.sub("", self._files[path])
         for found in _QUOTED.finditer(text):
             yield text[at : found.start()]
             at = found.end()
-            inner = found[1]
-            if inner in self._done:
-                continue
-            if FUNCTION.search(self._files[inner]):
-                yield "".join(self._system_includes(inner))
-            else:
-                yield from self._public(inner)
+            yield from self._included(found[1])
         yield text[at:]
 
-    def _system_includes(self, path: str) -> list[str]:
+    def _included(self, path: str) -> Iterator[str]:
+        if path in self._done or path in self._types:
+            return
+        if _CODE.search(self._files[path]):
+            yield from self._types_of(path)
+        else:
+            yield from self._public(path)
+
+    def _types_of(self, path: str) -> Iterator[str]:
+        """Yield the contract of a header without its functions, under the header's own guard.
+
+        The rest follows in the implementation: user code has no business with it.
+        """
         text = self._files[path]
-        lines = [m[0] for m in _SYSTEM.finditer(text)]
+        types = "".join(_PROTOTYPE.sub("", block) for block in _CONTRACT.findall(text)).strip()
+        self._types[path] = types
+        yield "".join(found[0] for found in _SYSTEM.finditer(text))
         for inner in _QUOTED.findall(text):
-            lines += self._system_includes(inner) if inner not in self._done else []
-        return sorted(set(lines))
+            yield from self._included(inner)
+        if types:
+            guard = _guard_of(text)
+            yield f"#ifndef {guard}\n#define {guard}\n{types}\n#endif\n"
 
     def _implementation(self) -> Iterator[str]:
         yield _BEGIN
@@ -120,12 +138,15 @@ class SingleFile:
             return
         self._done.add(path)
         at, text = 0, _LICENCE.sub("", self._files[path])
+        if self._types.get(path):
+            guard = _guard_of(text)
+            text = re.sub(rf"\b{guard}\b", f"{guard}_CODE", _CONTRACT.sub(_functions, text))
         for found in _QUOTED.finditer(text):
             # What a header includes stands where it asks for it: a guard may have work to do first.
-            yield _localised(text[at : found.start()])
+            yield self._localised(text[at : found.start()])
             at = found.end()
             yield from self._header(found[1])
-        yield _localised(text[at:]) + "\n"
+        yield self._localised(text[at:]) + "\n"
 
     def _source(self, path: str) -> Iterator[str]:
         """Yield a runtime source under a guard, with names of its own for what it keeps to itself.
@@ -139,16 +160,30 @@ class SingleFile:
         guard, value = f"HYST_BODY_{name.upper()}", f"0x{checksum(name, suffixes)}"
         yield f"#ifndef {guard}\n#define {guard} {value}\n"
         yield from (f"#define {word} hyst_{name}_{word}\n" for word in own)
-        yield _localised(text.rstrip("\n")) + "\n"
+        yield self._localised(text.rstrip("\n")) + "\n"
         yield from (f"#undef {word}\n" for word in sorted({*own, *macros}))
         yield f"#elif {guard} != {value}\n"
         yield '#error "two versions of the hysteron runtime: implement these models in two files"\n'
         yield "#endif\n\n"
 
+    def _localised(self, text: str) -> str:
+        """Return the text with functions static, as far as a source here defines them."""
 
-def _localised(text: str) -> str:
-    """Return the text with its runtime functions static."""
-    return FUNCTION.sub(lambda found: "HYST_LOCAL " + found[0], text)
+        def local(found: re.Match[str]) -> str:
+            return f"HYST_LOCAL {found[0]}" if found[1] in self._local else found[0]
+
+        return FUNCTION.sub(local, text)
+
+
+def _guard_of(header: str) -> str:
+    found = re.search(r"^#ifndef (HYST_\w+_H)$", header, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def _functions(contract: re.Match[str]) -> str:
+    """Return the prototypes of a contract, with their comments."""
+    return "".join(found[0] for found in _PROTOTYPE.finditer(contract[0]))
 
 
 def _own_names(text: str) -> set[str]:

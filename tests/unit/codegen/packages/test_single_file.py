@@ -15,8 +15,11 @@ from hand_built import convolutional, mlp, protected, real, with_vectors
 
 from hysteron._assets import asset_dir
 from hysteron.codegen.packages import emit_packages
+from hysteron.codegen.packages._links import stem
 from hysteron.codegen.packages._single import SingleFile
+from hysteron.codegen.runtime_files import find_source
 from hysteron.image.program import Program
+from hysteron.targets import load_isa
 
 WARNINGS = "-pedantic -Wall -Wextra -Wconversion -Wshadow -Werror".split()
 C = [("gcc", "c99"), ("clang", "c99")]
@@ -50,7 +53,7 @@ def write(folder: Path, kind: str, *programs: Program) -> None:
 
 @dataclass
 class Everything:
-    """All headers and all sources of one variant, as if a model used them."""
+    """All headers and all sources of an instruction set, as if a model used them."""
 
     suffixes: tuple[str, ...]
     name: str = "all"
@@ -59,25 +62,39 @@ class Everything:
     def files(self) -> dict[str, bytes]:
         root = asset_dir("runtime_c")
         files = {f"hyst/{p.name}": p.read_bytes() for p in (root / "include/hyst").glob("*.h")}
-        taken: set[str] = set()
-        for suffix in (*(f"_{s}" for s in self.suffixes), "_portable", ""):
-            for path in sorted((root / "src").glob(f"*{suffix}.c")):
-                stem = re.sub(r"_(avx2|avx512|portable)$", "", path.stem)
-                if path.stem == f"{stem}{suffix}" and stem not in taken:
-                    taken.add(stem)
-                    files[f"src/{path.name}"] = path.read_bytes()
+        isas = [load_isa(path.stem) for path in (asset_dir("targets") / "isa").glob("*.toml")]
+        suffixes = tuple({suffix for isa in isas for suffix in isa.kernel_suffixes})
+        for path in sorted((root / "src").glob("*.c")):
+            source = find_source(root, stem(path.name, suffixes), self.suffixes)
+            if source is not None:
+                files[source] = (root / source).read_bytes()
         return {**files, "all.h": b"/* */\n", "all.c": b"/* */\n", "all_image.c": b"/* */\n"}
 
 
-@pytest.mark.parametrize("suffixes", [(), ("avx2",), ("avx512", "avx2")])
+def _everything(isa: str, folder: Path) -> None:
+    project = Everything(tuple(load_isa(isa).kernel_suffixes))
+    (folder / "all.c").write_text(SingleFile(cast(Any, project)).implementation)
+
+
+@pytest.mark.parametrize("isa", ["host-portable", "host-avx2", "host-avx512"])
 @pytest.mark.parametrize(("compiler", "standard"), C + CPP)
 def test_the_whole_runtime_compiles_in_one_file_without_a_warning(
-    compiler: str, standard: str, suffixes: tuple[str, ...], tmp_path: Path
+    compiler: str, standard: str, isa: str, tmp_path: Path
 ) -> None:
     """A new kernel whose own names clash with another's shows here."""
-    (tmp_path / "all.c").write_text(SingleFile(cast(Any, Everything(suffixes))).implementation)
-    machine = ["-march=icelake-server"] if suffixes else []
+    _everything(isa, tmp_path)
+    machine = [] if isa == "host-portable" else ["-march=icelake-server"]
     clean(compiler, standard, tmp_path, "-O0", *machine, "-c", "all.c")
+
+
+@pytest.mark.parametrize("name", ["cortex-m0", "rv32imc", "avr5", "avr6"])
+def test_the_whole_runtime_compiles_in_one_file_for_parts(name: str, tmp_path: Path) -> None:
+    _everything(name, tmp_path)
+    first = load_isa(name).compilers[0]
+    wanted = [flag for flag in WARNINGS if flag != "-Wconversion"]  # size_t has 16 bits on AVR
+    libc = ["-isystem", str(asset_dir("runtime_c") / "freestanding")]
+    done = cc(first.command[0], tmp_path, *first.flags, *wanted, *libc, "-c", "all.c")
+    assert done.returncode == 0, done.stderr[:3000]
 
 
 @pytest.mark.parametrize(("compiler", "standard"), C + CPP)
