@@ -24,6 +24,7 @@ FUNCTION = re.compile(
 
 #: The definition of a table that other files read.
 TABLE = re.compile(r"^const [a-z]\w* (hyst_\w+)\[", re.MULTILINE)
+_ATTRIBUTE = re.compile(r"__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)\s*")
 
 
 def stem(path: str, suffixes: Sequence[str]) -> str:
@@ -41,6 +42,7 @@ def stem(path: str, suffixes: Sequence[str]) -> str:
 
 def defined(source: str) -> tuple[str, ...]:
     """Return the runtime functions and tables that a source defines for others."""
+    source = _ATTRIBUTE.sub("", source)
     functions = (name for name, _, end in FUNCTION.findall(source) if end == "{")
     return (*functions, *TABLE.findall(source))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import doctest
 import re
+import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,26 +14,30 @@ import pytest
 from hysteron._assets import asset_dir
 from hysteron.codegen import runtime_files
 from hysteron.codegen.packages import _links
-from hysteron.codegen.packages._links import checksum, defined, link_names
+from hysteron.codegen.packages._links import checksum, defined, link_names, stem
+from hysteron.codegen.runtime_files import find_source
 from hysteron.targets import load_isa
 
 
-@pytest.mark.kernels
-def test_every_function_of_the_runtime_is_found(tmp_path: Path) -> None:
-    root = asset_dir("runtime_c")
-    suffixes = {s for path in (asset_dir("targets") / "isa").glob("*.toml")
-                for s in load_isa(path.stem).kernel_suffixes} - {"portable"}  # fmt: skip
-    foreign = tuple(f"_{suffix}" for suffix in suffixes)
-    sources = [p for p in (root / "src").glob("*.c") if not p.stem.endswith(foreign)]
-    subprocess.run(
-        ["cc", "-std=c99", "-O0", f"-I{root / 'include'}", "-c", *map(str, sources)],
-        cwd=tmp_path, check=True,
-    )  # fmt: skip
-    objects = [str(path) for path in tmp_path.glob("*.o")]
-    listed = subprocess.run(["nm", *objects], capture_output=True, text=True, check=True).stdout
+@pytest.mark.parametrize(("isa", "nm"), [("host-portable", "nm"), ("avr6", "avr-nm")])
+def test_every_function_of_the_runtime_is_found(isa: str, nm: str, tmp_path: Path) -> None:
+    """Those of a core with kernels in assembly as well."""
+    root, first = asset_dir("runtime_c"), load_isa(isa).compilers[0]
+    if shutil.which(nm) is None or shutil.which(first.command[0]) is None:
+        pytest.skip(f"no {first.command[0]}")
+    isas = [load_isa(path.stem) for path in (asset_dir("targets") / "isa").glob("*.toml")]
+    known = tuple({suffix for one in isas for suffix in one.kernel_suffixes})
+    stems = {stem(path.name, known) for path in (root / "src").glob("*.c")}
+    found = {find_source(root, name, load_isa(isa).kernel_suffixes) for name in stems} - {None}
+    sources = [root / str(path) for path in sorted(map(str, found))]
+    flags = [flag for flag in first.flags if flag.startswith("-m")]
+    run = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True, text=True)
+    include = ["-std=c99", "-O0", f"-I{root / 'include'}", f"-I{root / 'freestanding'}"]
+    run([first.command[0], *flags, *include, "-c", *map(str, sources)])
+    listed = run([nm, *(str(path) for path in tmp_path.glob("*.o"))]).stdout
     external = re.findall(r"^[0-9a-f]+ [A-TV-Z] (\S+)$", listed, re.MULTILINE)
-    found = [name for path in sources for name in defined(path.read_text())]
-    assert sorted(found) == sorted(external) and len(found) > 40
+    names = [name for path in sources for name in defined(path.read_text())]
+    assert sorted(names) == sorted(external) and len(names) > 40
 
 
 def test_prototypes_and_static_functions_are_not_definitions() -> None:
@@ -39,7 +45,8 @@ def test_prototypes_and_static_functions_are_not_definitions() -> None:
         "void hyst_a(int x);\nstatic void hyst_b(void)\n{\n}\nint hyst_c(int a,\n    int b)\n{\n}\n"
     )
     text += "extern const int hyst_d[2];\nstatic const int hyst_e[] = {1};\nconst int hyst_f[2];\n"
-    assert defined(text) == ("hyst_c", "hyst_f")
+    text += '__attribute__((section(".x"))) int hyst_g(int a __attribute__((unused)))\n{\n}\n'
+    assert defined(text) == ("hyst_c", "hyst_g", "hyst_f")
 
 
 @pytest.fixture
