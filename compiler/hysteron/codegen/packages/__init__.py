@@ -72,7 +72,7 @@ def check_packable(program: Program, names: Sequence[str]) -> list[Kind]:
 
 
 def emit_packages(
-    program: Program, names: Sequence[str], sizes: Mapping[str, int] | None = None
+    program: Program, names: Sequence[str], measured: Mapping[str, int] | None = None
 ) -> Files:
     """Return path -> content of one package, or of several in folders named after their kinds.
 
@@ -80,7 +80,7 @@ def emit_packages(
     InputError for an unknown kind or one that cannot hold the program's kernels.
     """
     wanted = check_packable(program, names)
-    project = Project(program, sizes or {})
+    project = Project(program, measured)
     packed = {kind.name: kind.pack(project) for kind in wanted}
     if len(wanted) == 1:
         return dict(sorted(packed[wanted[0].name].items()))

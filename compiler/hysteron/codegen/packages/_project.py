@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -23,12 +24,17 @@ class Project:
     """A compiled program with the files of its plain C project."""
 
     program: Program
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    measured: Mapping[str, int] | None = None
 
     @cached_property
     def files(self) -> Files:
         """Return the plain project: path -> content."""
-        return emit_project(self.program, self.sizes)
+        return emit_project(self.program, self.measured)
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Return the measured sizes as the report has them; empty where nothing was linked."""
+        return dict(json.loads(self.files["report.json"])["sizes"])
 
     @cached_property
     def view(self) -> ModelView:

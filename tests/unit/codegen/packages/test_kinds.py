@@ -185,3 +185,11 @@ def test_the_archive_holds_the_package_and_nothing_of_this_machine(kind: str, su
 
 def test_an_archive_does_not_depend_on_the_order_of_its_files() -> None:
     assert zipped({"b": b"2", "a": b"1"}) == zipped({"a": b"1", "b": b"2"})
+
+
+@every_kind
+def test_measured_sizes_are_in_header_and_readme(kind: str) -> None:
+    files = emit_packages(_program(), [kind], {"FLASH_BYTES": 31415, "RAM_BYTES": 92653})
+    header = next(files[path] for path in files if path.endswith("tiny.h"))
+    assert b"#define TINY_FLASH_BYTES 31415u\n" in header
+    assert b"| 31415 |" in files["README.md"] and b"| 92653 |" in files["README.md"]
