@@ -19,7 +19,7 @@ _GUARD = "hyst/float_guard.h"
 
 #: What a header may hold beside types, and the part of it that is its contract.
 _CODE = re.compile(rf"{FUNCTION.pattern}|^static inline\b|^[A-Z_]*INLINE\b", re.MULTILINE)
-_CONTRACT = re.compile(r"^/\* cffi:begin \*/\n(?:.*\n)*?/\* cffi:end \*/\n", re.MULTILINE)
+_CONTRACT = re.compile(r"^/\* cffi:begin \*/\n((?:.*\n)*?)/\* cffi:end \*/\n", re.MULTILINE)
 _PROTOTYPE = re.compile(rf"(?:^/\*(?:(?!\*/)[\s\S])*\*/\n)?{FUNCTION.pattern}\s*;\n", re.MULTILINE)
 
 #: What a source calls its own, and could clash with the same word in another source.
@@ -100,7 +100,7 @@ class SingleFile:
         The rest follows in the implementation: user code has no business with it.
         """
         text = self._files[path]
-        types = "".join(_PROTOTYPE.sub("", block) for block in _CONTRACT.findall(text)).strip()
+        types = "\n".join(_PROTOTYPE.sub("", block) for block in _CONTRACT.findall(text)).strip()
         self._types[path] = types
         yield "".join(found[0] for found in _SYSTEM.finditer(text))
         for inner in _QUOTED.findall(text):
