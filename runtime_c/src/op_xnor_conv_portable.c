@@ -13,10 +13,8 @@
 /* Bytes of patches that leave room for rows of weights in a first-level cache. */
 #define CACHED 16384u
 
-typedef hyst_xnor_layer layer;
-
 /* count <= 32 neighbouring positions: rows of weights stay in the cache over all of them. */
-HYST_APART void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
+HYST_APART void rows(const hyst_xnor_layer *l, int32_t pixel, int32_t count, int32_t group)
 {
     const uint32_t first = (uint32_t)group * l->per_group;
     uint32_t masked = 0, o;
@@ -40,8 +38,8 @@ HYST_APART void rows(const layer *l, int32_t pixel, int32_t count, int32_t group
     }
 }
 
-HYST_NEVER_INLINE void sliced(const layer *l, const hyst_sliced_layer *bits, int32_t pixel,
-                              int32_t group)
+HYST_NEVER_INLINE void sliced(const hyst_xnor_layer *l, const hyst_sliced_layer *bits,
+                              int32_t pixel, int32_t group)
 {
     const uint32_t blocks = hyst_sliced_blocks(bits->n);
     const uint32_t plane = (uint32_t)l->g.groups * blocks * l->taps * 4u;
@@ -71,7 +69,7 @@ HYST_NEVER_INLINE void sliced(const layer *l, const hyst_sliced_layer *bits, int
     }
 }
 
-static void all_sliced(const layer *l, const void *sums)
+static void all_sliced(const hyst_xnor_layer *l, const void *sums)
 {
     hyst_sliced_layer bits;
     int32_t pixel, group;
@@ -97,7 +95,7 @@ static void all_sliced(const layer *l, const void *sums)
     }
 }
 
-static int32_t at_once(const layer *l, int32_t tiled)
+static int32_t at_once(const hyst_xnor_layer *l, int32_t tiled)
 {
     const int32_t most = tiled ? l->patch > CACHED / 32u ? 16 : HYST_TILED_MOST : 32;
     return l->p->tile < most ? l->p->tile : most;
@@ -111,7 +109,7 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, hyst_rom w, h
     const int32_t tiles_pay =
         HYST_WORD_BITS == 64 && p->tile >= (int32_t)LANES && p->w_type != HYST_T2;
     int32_t pixel, group, tile;
-    layer l;
+    hyst_xnor_layer l;
     HYST_GEOMETRY(l.g, p);
     l.p = p;
     l.x = (const unsigned char *)x;

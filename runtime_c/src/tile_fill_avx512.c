@@ -17,12 +17,12 @@ void hyst_tile_fill(const void *x, const uint32_t *from, const hyst_pieces *piec
                 const uint32_t words = pieces->run - n < 8u ? pieces->run - n : 8u;
                 const __mmask8 some = (__mmask8)(0xffu >> (8u - words));
                 __m512i in[8], out[8];
-                UNROLL8
+                HYST_UNROLL8
                 for (j = 0; j < 8u; j++) {
                     in[j] = _mm512_maskz_loadu_epi64(some, at + (size_t)from[j] * 8u);
                 }
-                transpose8(in, out);
-                UNROLL8
+                hyst_transpose8(in, out);
+                HYST_UNROLL8
                 for (j = 0; j < 8u; j++) {
                     if (j < words) {
                         _mm512_storeu_si512(to + (size_t)j * 64u, out[j]);

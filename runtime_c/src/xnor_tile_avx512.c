@@ -22,13 +22,13 @@ typedef struct operands {
 /* Which elements count: all, bits of the mask, or words of it, which cost nothing. */
 enum { ALL, BITS, WORDS };
 
-INLINE __m512i load(const unsigned char *p, uint32_t i)
+HYST_INLINE __m512i load(const unsigned char *p, uint32_t i)
 {
     return _mm512_loadu_si512(p + (size_t)i * 64u);
 }
 
 /* Differing bits of word i in each lane. */
-INLINE __m512i differing(__m512i x, __m512i valid, __mmask8 lanes, const unsigned char *row,
+HYST_INLINE __m512i differing(__m512i x, __m512i valid, __mmask8 lanes, const unsigned char *row,
                          uint32_t i, int mode)
 {
     const __m512i w = _mm512_set1_epi64((long long)hyst_load(row, i));
@@ -43,20 +43,20 @@ INLINE __m512i differing(__m512i x, __m512i valid, __mmask8 lanes, const unsigne
 }
 
 /* Differing bits of eight rows, one 64-bit sum per lane. */
-INLINE void eight_rows(const operands *q, const unsigned char *const *row, int mode, __m512i *sum)
+HYST_INLINE void eight_rows(const operands *q, const unsigned char *const *row, int mode, __m512i *sum)
 {
     const __m512i all = _mm512_set1_epi8(-1), last = load(q->x, q->whole);
     const __m512i counts =
         mode == ALL ? q->tail : _mm512_and_si512(q->tail, load(q->mask, q->whole));
     uint32_t i, j;
-    UNROLL8
+    HYST_UNROLL8
     for (j = 0; j < ROWS; j++) {
         sum[j] = differing(last, counts, 0, row[j], q->whole, BITS);
     }
     for (i = 0; i < q->whole; i++) {
         const __m512i x = load(q->x, i), valid = mode == ALL ? all : load(q->mask, i);
         const __mmask8 lanes = mode == WORDS ? _mm512_test_epi64_mask(valid, valid) : 0;
-        UNROLL8
+        HYST_UNROLL8
         for (j = 0; j < ROWS; j++) {
             sum[j] = _mm512_add_epi64(sum[j], differing(x, valid, lanes, row[j], i, mode));
         }
@@ -64,26 +64,26 @@ INLINE void eight_rows(const operands *q, const unsigned char *const *row, int m
 }
 
 /* Sixteen rows of all lanes; those past the end repeat the last, nobody reads their sums. */
-INLINE void sixteen_rows(const operands *q, const unsigned char *row, uint32_t rows, int mode,
+HYST_INLINE void sixteen_rows(const operands *q, const unsigned char *row, uint32_t rows, int mode,
                          const int32_t *counted, int32_t *acc)
 {
     const uint32_t stride = (q->whole + 1u) * 8u;
     const unsigned char *even[ROWS], *odd[ROWS];
     __m512i low[ROWS], high[ROWS];
     uint32_t j;
-    UNROLL8
+    HYST_UNROLL8
     for (j = 0; j < ROWS; j++) {
         even[j] = row + (2u * j < rows ? 2u * j : rows - 1u) * stride;
         odd[j] = row + (2u * j + 1u < rows ? 2u * j + 1u : rows - 1u) * stride;
     }
     eight_rows(q, even, mode, low);
     eight_rows(q, odd, mode, high);
-    UNROLL8
+    HYST_UNROLL8
     for (j = 0; j < ROWS; j++) { /* sums are below 2^31 */
         low[j] = _mm512_or_si512(low[j], _mm512_slli_epi64(high[j], 32));
     }
-    transpose8(low, high);
-    UNROLL8
+    hyst_transpose8(low, high);
+    HYST_UNROLL8
     for (j = 0; j < LANES; j++) {
         const __m512i twice = _mm512_add_epi32(high[j], high[j]);
         _mm512_storeu_si512(acc + j * 32u,
@@ -91,7 +91,7 @@ INLINE void sixteen_rows(const operands *q, const unsigned char *row, uint32_t r
     }
 }
 
-INLINE void prepare(operands *q, const hyst_tile *tile)
+HYST_INLINE void prepare(operands *q, const hyst_tile *tile)
 {
     q->x = (const unsigned char *)tile->x;
     q->mask = (const unsigned char *)tile->mask;
@@ -115,7 +115,7 @@ void hyst_xnor_tile(const hyst_tile *tile, const void *rows_w, uint32_t rows, in
 }
 
 /* Thresholds of 32 rows, 0 past the end. */
-INLINE void read_limits(const hyst_limits *from, uint32_t rows, int64_t *limit)
+HYST_INLINE void read_limits(const hyst_limits *from, uint32_t rows, int64_t *limit)
 {
     const uint32_t valid = rows < 32u ? (1u << rows) - 1u : 0xffffffffu;
     const unsigned char *t = (const unsigned char *)from->t;
@@ -133,11 +133,11 @@ INLINE void read_limits(const hyst_limits *from, uint32_t rows, int64_t *limit)
 /* Eight rows decided: lane p gets bit j where row j passes. counted - 2 d >= t is
  * 2 d <= counted - t; without a mask every lane counts k, and d <= floor((k - t) / 2) has the
  * right side ready in limit. */
-INLINE __m512i decide(const __m512i *sum, const int64_t *limit, const uint64_t *bit, int mode,
+HYST_INLINE __m512i decide(const __m512i *sum, const int64_t *limit, const uint64_t *bit, int mode,
                       __m512i counted, __m512i bits)
 {
     uint32_t j;
-    UNROLL8
+    HYST_UNROLL8
     for (j = 0; j < ROWS; j++) {
         const __m512i most = _mm512_set1_epi64(limit[j]);
         const __mmask8 passes =
@@ -150,7 +150,7 @@ INLINE __m512i decide(const __m512i *sum, const int64_t *limit, const uint64_t *
     return bits;
 }
 
-INLINE void all_bits(const operands *q, const unsigned char *row, uint32_t rows, int mode,
+HYST_INLINE void all_bits(const operands *q, const unsigned char *row, uint32_t rows, int mode,
                      __m512i counted, const int64_t *limit, uint32_t *bits)
 {
     static const uint64_t bit[32] = {
@@ -165,7 +165,7 @@ INLINE void all_bits(const operands *q, const unsigned char *row, uint32_t rows,
     for (r = 0; r < rows; r += ROWS) { /* rows past the end repeat the last */
         const unsigned char *at[ROWS];
         __m512i sum[ROWS];
-        UNROLL8
+        HYST_UNROLL8
         for (j = 0; j < ROWS; j++) {
             at[j] = row + (r + j < rows ? r + j : rows - 1u) * stride;
         }

@@ -69,6 +69,7 @@ def test_wheel_holds_the_data_folders_and_the_type_marker(installed: Installed) 
     for needed in (
         "hysteron/_assets/targets/isa/cortex-m0.toml",
         "hysteron/_assets/runtime_c/freestanding/mem.c",
+        "hysteron/_assets/runtime_c/LICENSE",
     ):
         assert needed in names
     assert any(name.endswith("model.toml") for name in names)

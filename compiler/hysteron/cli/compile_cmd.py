@@ -24,8 +24,19 @@ from hysteron.cli.common import (
     emit,
     with_ecc,
 )
+from hysteron.cli.compile_options import (
+    CheckPassesOption,
+    ConstantTimeOption,
+    DumpAfterOption,
+    NameOption,
+    NoModelOption,
+    OutputsOption,
+    PackageOption,
+    SelftestOption,
+)
 from hysteron.cli.excess import report_excess
 from hysteron.cli.inspect_cmd import describe, ecc_line
+from hysteron.codegen.packages import chosen
 from hysteron.driver.budgets import parse_budgets
 from hysteron.driver.compile import CompiledModel, Options, compile_model
 from hysteron.driver.devices import over_budget, save_project
@@ -42,26 +53,16 @@ def compile_command(
     inputs: InputOption = None,
     ecc: EccOption = None,
     ecc_policy: EccPolicyOption = None,
-    name: Annotated[str | None, typer.Option(help="C name; default: the file's stem.")] = None,
-    outputs: Annotated[str, typer.Option(help="logits or probabilities.")] = "logits",
+    name: NameOption = None,
+    outputs: OutputsOption = "logits",
     sign_zero: SignZeroOption = None,
     weight_tolerance: ToleranceOption = 0.0,
-    constant_time: Annotated[
-        bool, typer.Option("--constant-time", help="No kernel whose time depends on data.")
-    ] = False,
-    no_model: Annotated[
-        bool, typer.Option("--no-model", help="Leave the copy of the ONNX file out.")
-    ] = False,
-    selftest: Annotated[
-        Path | None,
-        typer.Option("--selftest", metavar="X.npy", help="Samples to take self-test vectors from."),
-    ] = None,
-    check_passes: Annotated[
-        bool, typer.Option("--check-passes", help="Compare the graph after each pass.")
-    ] = False,
-    dump_after: Annotated[
-        str | None, typer.Option("--dump-after", metavar="PASS", help="Print the graph after it.")
-    ] = None,
+    constant_time: ConstantTimeOption = False,
+    no_model: NoModelOption = False,
+    selftest: SelftestOption = None,
+    package: PackageOption = None,
+    check_passes: CheckPassesOption = False,
+    dump_after: DumpAfterOption = None,
     max_flash: MaxFlashOption = None,
     max_ram: MaxRamOption = None,
     max_stack: MaxStackOption = None,
@@ -71,6 +72,7 @@ def compile_command(
     """Write a self-contained C99 project for a model."""
     if outputs not in ("logits", "probabilities"):
         raise InputError(f"unknown output '{outputs}'", wanted="logits, probabilities")
+    packages = tuple(kind.name for kind in chosen(package or ()))
     options = Options(
         target=target,
         inputs=tuple(inputs or ()),
@@ -91,8 +93,10 @@ def compile_command(
     if over := over_budget(compiled, budgets):
         return report_excess("compile", over, as_json)
     compiled = with_golden(compiled, selftest)
-    files = save_project(compiled, out)
+    files = save_project(compiled, out, packages)
     fields = {**describe(compiled), "folder": str(out), "files": sorted(files)}
+    if packages:
+        fields["packages"] = list(packages)
     if check_passes:
         fields["passes_checked"] = log.names
     if as_json:
@@ -119,7 +123,8 @@ def _passes_hold(log: PassLog, compiled: CompiledModel, as_json: bool) -> bool:
 def _show(out: Path, compiled: CompiledModel, fields: dict[str, Any]) -> None:
     screen = console(False)
     name, target = compiled.program.name, compiled.target.name
-    screen.print(f"{out}: {len(fields['files'])} files for {name} on {target}", markup=False)
+    kinds = f" as {', '.join(fields['packages'])}" if "packages" in fields else ""
+    screen.print(f"{out}: {len(fields['files'])} files for {name} on {target}{kinds}", markup=False)
     screen.print(
         f"image {fields['image_bytes']:,} B, activations {fields['arena_bytes']:,} B, "
         f"scratch {fields['scratch_bytes']:,} B"

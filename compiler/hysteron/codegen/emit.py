@@ -61,7 +61,7 @@ def emit_sources(
     name = view.name
     sources = [f"{name}.c", f"{name}_image.c", *(path for path in runtime if path.endswith(".c"))]
     sources += [f"{name}_serial.c"] if serial else []
-    flags = _portable_flags(program)
+    flags = portable_flags(program)
     context: dict[str, Any] = {
         "m": view,
         "abi": abi_number(),
@@ -143,7 +143,7 @@ def _runtime(program: Program, view: ModelView, serial: bool) -> Files:
     return runtime_files(headers, sorted(set(stems)), program.isa.kernel_suffixes)
 
 
-def _portable_flags(program: Program) -> list[str]:
+def portable_flags(program: Program) -> list[str]:
     """Return the flags that choose the instruction set, without anything of ours.
 
     Where code must be small, also those that make it so or let a linker drop what nobody calls.
@@ -252,6 +252,7 @@ __all__ = [
     "check_replaceable",
     "emit_project",
     "emit_sources",
+    "portable_flags",
     "render",
     "tool_version",
     "write_project",

@@ -9,7 +9,10 @@ from pathlib import Path
 from hysteron._assets import asset_dir
 from hysteron.errors import InternalError
 
-_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"(hyst/[a-z0-9_/]+\.(?:h|inc))"', re.MULTILINE)
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"(hyst/[a-z0-9_/]+\.h)"', re.MULTILINE)
+#: What the variants of a source share; it never stands alone.
+_SHARED = re.compile(r'^#include "(hyst/[a-z0-9_]+\.inc)"\n', re.MULTILINE)
+_LICENCE = re.compile(r"^/\* SPDX-License-Identifier: [^\n]* \*/\n", re.MULTILINE)
 _ABI = re.compile(r"^#define HYST_ABI (\d+)$", re.MULTILINE)
 
 
@@ -31,7 +34,7 @@ def runtime_files(
         path = queue.pop()
         if path in found:
             continue
-        content = _read(root / path)
+        content = source_text(root / path)
         found[path] = content
         queue += [f"include/{header}" for header in _INCLUDE.findall(content.decode())]
         if path.endswith(".h") and "/isa/" not in path:
@@ -44,6 +47,16 @@ def find_source(root: Path, stem: str, suffixes: Sequence[str]) -> str | None:
     """Return the path of the best source with this stem below ``root``, if any."""
     names = [f"{stem}_{suffix}" for suffix in (*suffixes, "portable")] + [stem]
     return next((f"src/{name}.c" for name in names if (root / "src" / f"{name}.c").is_file()), None)
+
+
+def source_text(path: Path) -> bytes:
+    """Return a runtime file as it is delivered: what variants share (``.inc``) in its place."""
+
+    def shared(include: re.Match[str]) -> str:
+        return _LICENCE.sub("", _read(root / "include" / include[1]).decode())
+
+    root = asset_dir("runtime_c")
+    return _SHARED.sub(shared, _read(path).decode()).encode()
 
 
 def _required(root: Path, stem: str, suffixes: Sequence[str]) -> str:

@@ -47,9 +47,10 @@ class CompiledProgram:
     def __init__(self, compiled: CompiledModel) -> None:
         self.compiled = compiled
 
-    def save(self, folder: str | os.PathLike[str]) -> list[str]:
-        """Write the C project and return its files; raises InputError."""
-        return save_project(with_golden(self.compiled, None), Path(folder))
+    def save(self, folder: str | os.PathLike[str], packages: str | Sequence[str] = ()) -> list[str]:
+        """Write the C project, or packages of it, and return its files; raises InputError."""
+        wanted = (packages,) if isinstance(packages, str) else tuple(packages)
+        return save_project(with_golden(self.compiled, None), Path(folder), wanted)
 
     def build(self) -> BuiltNet:
         """Compile the C for this machine; raises ToolchainError."""

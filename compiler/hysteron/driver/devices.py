@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from hysteron.codegen.emit import GENERATOR, emit_project, write_project
+from hysteron.codegen.packages import ARCHIVES, check_packable, emit_packages
 from hysteron.driver.budgets import Budgets, Excess, over_after_run, over_before_link
 from hysteron.driver.compile import CompiledModel, kernel_inputs
 from hysteron.driver.samples import random_samples
@@ -146,9 +147,14 @@ def read_chip(compiled: CompiledModel, folder: Path) -> dict[str, bytes]:
     return images
 
 
-def save_project(compiled: CompiledModel, folder: Path) -> list[str]:
-    """Write the C project atomically; return its files. Raises InputError."""
-    files = emit_project(compiled.program, measured_sizes(compiled))
+def save_project(compiled: CompiledModel, folder: Path, packages: Sequence[str] = ()) -> list[str]:
+    """Write the C project, or packages of it, atomically; return its files. Raises InputError."""
+    check_packable(compiled.program, packages)
+    sizes = measured_sizes(compiled)
+    if packages:
+        files = emit_packages(compiled.program, packages, sizes)
+    else:
+        files = emit_project(compiled.program, sizes)
     try:
         write_project(files, folder)
     except OSError as error:
@@ -164,6 +170,11 @@ def resolve_model(path: Path) -> tuple[Path, dict[str, Any]]:
     A file stands for itself; a folder that compile wrote holds ``model.onnx``
     and ``report.json``. Raises InputError.
     """
+    if path.suffix in ARCHIVES:
+        raise InputError(
+            "an archive, not a model", where=str(path),
+            fix="name the folder that 'hysteron compile' wrote, or unpack it and name that folder",
+        )  # fmt: skip
     if not path.is_dir():
         return path, {}
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from hysteron.image.layout import build_image, plan_layout
 from hysteron.image.program import Golden, OutputSpec, Program
 from hysteron.image.protection import protect
+from hysteron.interpreter.final import run_final
 from hysteron.ir.graph import Graph, InputSpec, Node
 from hysteron.ir.types import LIMITS, NUMPY, Array, TensorType
 from hysteron.ops import registry
@@ -158,6 +159,16 @@ def protected(program: Program, codes: dict[str, str] | str, policy: str = "as-r
     chosen = {name: code for name, code in by_name.items() if code is not None}
     layout = protect(program.layout, chosen, policy)
     return replace(program, layout=layout, images=build_image(layout, program.final.consts))
+
+
+def with_vectors(program: Program, count: int = 3) -> Program:
+    """Return the program with self-test vectors: random samples and what the interpreter says."""
+    (name,), output = program.final.inputs, program.output
+    x = samples(program, count)
+    values = run_final(program.final, {name: x})
+    assert output.scores is not None
+    classes = None if output.winner is None else values[output.winner].ravel().astype(np.int64)
+    return replace(program, golden=Golden({name: x}, classes, values[output.scores]))
 
 
 def samples(program: Program, count: int, seed: int = 1) -> Array:

@@ -11,30 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
-from hand_built import Builder, convolutional, mlp, real, samples
+from hand_built import Builder, convolutional, mlp, real, with_vectors
 
 from hysteron._assets import asset_dir
 from hysteron.codegen.emit import emit_project, tool_version, write_project
 from hysteron.errors import InputError, InternalError
 from hysteron.image.layout import plan_layout
-from hysteron.image.program import Golden, Program
-from hysteron.interpreter.final import run_final
+from hysteron.image.program import Program
 from hysteron.ir.graph import Graph
 from hysteron.ir.types import TensorType
 
 _WARNINGS = "-pedantic -Wall -Wextra -Wconversion -Wshadow -Werror".split()
 _ALLOWED = {"memcpy", "memset", "memcmp", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
-
-
-def _with_golden(program: Program, count: int = 3) -> Program:
-    x = samples(program, count)
-    values = run_final(program.final, {program.final.inputs[0]: x})
-    assert program.output.winner is not None and program.output.scores is not None
-    classes = values[program.output.winner].ravel().astype(np.int64)
-    golden = Golden({program.final.inputs[0]: x}, classes, values[program.output.scores])
-    return replace(program, golden=golden)
 
 
 def _write(program: Program, folder: Path) -> list[str]:
@@ -55,7 +44,7 @@ def _cc(compiler: str, folder: Path, *arguments: str) -> None:
 
 @pytest.mark.parametrize("name", ["tiny.h", "tiny.c", "tiny_image.c", "image.json", "Makefile"])
 def test_the_tiny_project_is_as_reviewed(golden: Callable[[str, str], None], name: str) -> None:
-    text = emit_project(_with_golden(mlp(0), 1))[name].decode()
+    text = emit_project(with_vectors(mlp(0), 1))[name].decode()
     golden(name, text.replace(f"hysteron {tool_version()} ", "hysteron VERSION "))
 
 
@@ -64,7 +53,7 @@ def test_the_tiny_project_is_as_reviewed(golden: Callable[[str, str], None], nam
 def test_generated_c_has_no_warnings(
     compiler: str, make: Callable[..., Program], tmp_path: Path
 ) -> None:
-    program = _with_golden(make(0, layout="sliced") if make is not real else make(0))
+    program = with_vectors(make(0, layout="sliced") if make is not real else make(0))
     _write(program, tmp_path / "net")
     own = ["tiny.c", "tiny_image.c", "src/container.c", "src/crc32.c"]
     flags = ["-std=c99", "-O2", *_WARNINGS, "-DTINY_SELFTEST", "-I.", "-c"]
@@ -72,7 +61,7 @@ def test_generated_c_has_no_warnings(
 
 
 def test_generated_c_compiles_as_cpp17_and_links_with_the_c_runtime(tmp_path: Path) -> None:
-    files = _write(_with_golden(mlp(0)), tmp_path / "net")
+    files = _write(with_vectors(mlp(0)), tmp_path / "net")
     runtime = [path for path in files if path.startswith("src/")]
     cpp = ["-x", "c++", "-std=c++17", *_WARNINGS, "-DTINY_SELFTEST", "-I.", "-c"]
     (tmp_path / "net" / "main.cpp").write_text(
@@ -86,7 +75,7 @@ def test_generated_c_compiles_as_cpp17_and_links_with_the_c_runtime(tmp_path: Pa
 
 
 def test_selftest_passes_and_sees_one_wrong_class(tmp_path: Path) -> None:
-    program = _with_golden(convolutional(0), 4)
+    program = with_vectors(convolutional(0), 4)
     assert program.golden is not None and program.golden.classes is not None
     wrong = program.golden.classes.copy()
     wrong[3] += 1
@@ -116,7 +105,7 @@ def test_two_models_link_into_one_firmware_with_one_runtime(tmp_path: Path) -> N
 
 
 def test_delivered_objects_need_only_memcpy_and_memset_and_write_no_globals(tmp_path: Path) -> None:
-    files = _write(_with_golden(convolutional(2)), tmp_path / "net")
+    files = _write(with_vectors(convolutional(2)), tmp_path / "net")
     _cc("cc", tmp_path / "net", "-std=c99", "-O2", "-fno-pic", "-I.", "-c", *files)
     objects = [str(path) for path in (tmp_path / "net").glob("*.o")]
     listed = subprocess.run(["nm", *objects], capture_output=True, text=True, check=True).stdout
