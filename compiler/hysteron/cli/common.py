@@ -64,7 +64,8 @@ TargetOption = Annotated[
     typer.Option(
         "-t",
         "--target",
-        help="See 'hysteron targets': host, an instruction set, a part, serial:PORT.",
+        help="See 'hysteron targets': host, an instruction set, a part, a part's own FILE.toml, "
+        "serial:PORT.",
     ),
 ]
 

@@ -98,7 +98,7 @@ def run(
             advance(result["class"].shape[0])
         fields: dict[str, Any] = {
             "samples": count,
-            "target": place.target,
+            "target": compiled.target.name,
             **_COUNTS,
             **device.counts(),
         }
