@@ -95,7 +95,16 @@ class EmulatedMcu:
             (m.ram_base, m.ram_bytes, uc.UC_PROT_READ | uc.UC_PROT_WRITE),
             (_STOP, _PAGE, uc.UC_PROT_READ | uc.UC_PROT_EXEC),
         ):
-            self._uc.mem_map(base, -(-size // _PAGE) * _PAGE, rights)
+            start, end = base & -_PAGE, -(-(base + size) // _PAGE) * _PAGE
+            try:
+                self._uc.mem_map(start, end - start, rights)
+            except uc.UcError as error:
+                raise ToolchainError(
+                    "unicorn cannot map this memory",
+                    where=self._isa.name,
+                    got=f"{size:,} bytes at {base:#x}",
+                    wanted=f"regions that share no page of {_PAGE} bytes, none at {_STOP:#x}",
+                ) from error
 
     def _load(self, path: Path) -> int:
         """Write the segments; return the first free RAM address."""

@@ -232,6 +232,23 @@ def test_a_program_runs_in_a_real_part_s_memory_map(tmp_path: Path) -> None:
     assert mcu.call("popcount_table") == 44
 
 
+def test_regions_off_the_page_grid_run_and_those_that_share_a_page_are_refused(
+    tmp_path: Path,
+) -> None:
+    isa, source = load_isa("cortex-m0"), Path(__file__).with_name("programs.c")
+
+    def boot(memory: MemoryMap) -> EmulatedMcu:
+        out = tmp_path / "p.elf"
+        build_elf([source], [], isa, out, _ENTRIES, memory=memory, family="zig")
+        return EmulatedMcu(out, isa, memory=memory)
+
+    mcu = boot(MemoryMap(0x80, 0x7F7F, 0x2000_0100, 0x1EFC))
+    assert mcu.call("popcount_table") == 44 and mcu.call("count_calls") == 7
+    for ram_base in (0x7F80, 0x9000_0000):
+        with pytest.raises(ToolchainError, match=r"cortex-m0: unicorn cannot map this memory"):
+            boot(MemoryMap(0x80, 0x7F00, ram_base, 0x1000))
+
+
 @pytest.mark.parametrize(("const", "name"), [("const ", "FLASH"), ("", "RAM")])
 def test_a_program_too_large_for_the_part_says_by_how_much(
     tmp_path: Path, const: str, name: str
