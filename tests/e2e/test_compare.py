@@ -57,6 +57,9 @@ def test_rows_hold_counts_and_say_what_did_not_fit(
     small = rows["atmega328p"]
     assert small["status"] in ("does not fit", "skipped") and small["reason"]
     assert small["instructions_per_inference"] is None
+    if small["status"] == "does not fit":
+        assert "wanted at most 32,768" in small["reason"]
+        assert "largest: section layer_1_weights 8,192 B" in small["reason"]
     assert picture.read_bytes()[1:4] == b"PNG"
 
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from hysteron.codegen.emit import emit_sources, render
 from hysteron.codegen.views import model_view
+from hysteron.errors import CapacityError
 from hysteron.image.layout import check_images
 from hysteron.image.program import Program
 from hysteron.runners.elf import ElfInfo, build_elf, read_symbols, symbol_bytes, write_symbol
 from hysteron.runners.emulators import choose_emulator
-from hysteron.runners.fit import check_fits
+from hysteron.runners.fit import check_fits, with_largest
 from hysteron.runners.inference import Runner
 from hysteron.runners.part_net import PartNet
 from hysteron.runners.qemu_part import QemuPart
@@ -93,9 +94,12 @@ class McuNet(PartNet):
         entries = [f"{self.program.name}_{what}" for what in ("run", "init")] + [_CTX, _SIZES]
         folder = Path(self._folder.name)
         memory = target.memory
-        built = build_elf(
-            sources, [folder], target.isa, folder / name, entries, memory=memory, boot=boot
-        )  # fmt: skip
+        try:
+            built = build_elf(
+                sources, [folder], target.isa, folder / name, entries, memory=memory, boot=boot
+            )  # fmt: skip
+        except CapacityError as error:
+            raise with_largest(error, self.program) from error
         for region, data in self._images.items():
             symbol = read_symbols(built.path)[f"{self.program.name}_image_{region}"]
             write_symbol(built.path, symbol, data)
