@@ -40,7 +40,8 @@ def load_file(path: Path, kind: type[T]) -> T:
         raw = tomllib.loads(_text(path))
     # ValueError: not UTF-8, not TOML, or a number of thousands of digits.
     except (OSError, ValueError, RecursionError) as error:
-        raise TargetError("cannot be read as TOML", where=path.name, got=str(error)) from error
+        got = getattr(error, "strerror", None) or str(error)
+        raise TargetError("cannot be read as TOML", where=path.name, got=got) from error
     check_text(raw, path.name)
     _reject_unknown(raw, kind, path.name, "")
     try:
