@@ -289,3 +289,11 @@ def test_the_file_of_a_part_of_one_s_own_is_a_target_everywhere(
     assert (row["target"], row["status"]) == ("mine", "exact")
     part.write_text(text)
     assert "name and file name differ" in _refused(capsys, "run", MLP, *data, "-t", part)
+
+
+def test_a_place_for_scores_that_cannot_be_is_found_before_anything_runs(
+    samples: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hysteron.cli.run_cmd.compile_model", lambda *_: pytest.fail("it ran"))
+    argv = ("run", MLP, "--input", "uint8", "--inputs", samples, "-o", "nowhere/scores.npy")
+    assert "nowhere/scores.npy: cannot write; got no such folder" in _refused(capsys, *argv)
