@@ -168,9 +168,11 @@ def test_peak_stack_grows_by_one_frame_per_call(built: Built) -> None:
     assert 256 <= frames.pop() <= 320
 
 
-def test_a_stack_that_meets_its_limit_is_an_error(built: Built) -> None:
-    with pytest.raises((CapacityError, ToolchainError), match=r"stack met|faulted"):
-        built.boot().call("deep_stack", 400)
+@pytest.mark.parametrize("depth", [400, 20_000], ids=["into-data", "out-of-memory"])
+def test_a_stack_that_meets_its_limit_is_an_error(built: Built, depth: int) -> None:
+    """Also where the first thing to be noticed is a fault."""
+    with pytest.raises(CapacityError, match=r"the stack met the data or its limit"):
+        built.boot().call("deep_stack", depth)
 
 
 def test_a_hang_is_stopped_by_the_instruction_budget(built: Built) -> None:
