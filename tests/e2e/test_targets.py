@@ -146,6 +146,29 @@ def test_random_networks_are_exact_on_every_architecture(isa: str, seed: int) ->
     assert result.bit_exact, result.problems
 
 
+@pytest.mark.isa("avr6")
+@pytest.mark.parametrize("ram_bytes", [2_600, 3_000])
+def test_a_part_without_room_for_the_stack_is_refused_though_the_emulated_one_has_it(
+    ram_bytes: int,
+) -> None:
+    compiled = _model("digits_mlp", "atmega2560")
+    mcu = compiled.target.mcu
+    assert mcu is not None
+    data = mcu.region("data")
+    size = msgspec.structs.replace(data.size_bytes, value=ram_bytes)
+    regions = [one if one != data else msgspec.structs.replace(data, size_bytes=size)
+               for one in mcu.regions]  # fmt: skip
+    small = msgspec.structs.replace(mcu, regions=tuple(regions))
+    compiled = replace(compiled, target=msgspec.structs.replace(compiled.target, mcu=small))
+    inputs = kernel_inputs(compiled.program, random_samples(compiled.model.graph, 1, 0))
+    with open_device(compiled) as device:
+        if ram_bytes == 3_000:
+            assert device.run(inputs)["class"].shape == (1,)
+            return
+        with pytest.raises(CapacityError, match=r"do not fit into the RAM; got 2,\d+ \+ \d+ bytes"):
+            device.run(inputs)
+
+
 def _contracting(compiler: Compiler) -> Compiler:
     """Return the compiler with GCC's default dialect, which fuses multiply and add."""
     flags = [flag for flag in compiler.flags if not flag.startswith(("-ffp-contract", "-std="))]
