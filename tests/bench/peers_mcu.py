@@ -92,9 +92,12 @@ def report(isa: Isa, peers: dict[str, list[Candidate] | str]) -> None:
             _row(one.tool, one.name, cost, one.correct, note)
 
 
-def _found(candidates: Callable[[], Iterator[Candidate]]) -> list[Candidate] | str:
+def _found(
+    tool: Callable[[], str], candidates: Callable[[], Iterator[Candidate]]
+) -> list[Candidate] | str:
     """Return the candidates, or how to get the tool."""
     try:
+        tool()
         with_newlib(load_isa("cortex-m4"))
         return list(candidates())
     except MissingError as error:
@@ -115,8 +118,8 @@ def compare(only: str = "") -> None:
         print(f"  {error}")
         return
     peers = {
-        "emlearn": _found(lambda: emlearn(cost.flash_bytes, correct)),
-        "onnx2c": _found(peers_onnx2c.candidates),
+        "emlearn": _found(peers_emlearn.tool, lambda: emlearn(cost.flash_bytes, correct)),
+        "onnx2c": _found(peers_onnx2c.tool, peers_onnx2c.candidates),
     }
     for isa in cores:
         report(isa, peers)
