@@ -59,7 +59,7 @@ def test_rows_hold_counts_and_say_what_did_not_fit(
     assert small["instructions_per_inference"] is None
     if small["status"] == "does not fit":
         assert "wanted at most 32,768" in small["reason"]
-        assert "largest: section layer_1_weights 8,192 B" in small["reason"]
+        assert "; largest: section layer_" in small["reason"]
     assert picture.read_bytes()[1:4] == b"PNG"
 
 
