@@ -34,7 +34,7 @@ check: $(VENV)/.test ## style, types, import contract, house limits
 bench: need-cc $(VENV)/.test ## host speed beside onnxruntime, fault trials beside PyTorch, same machine
 	@$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
 
-bench-mcu: $(VENV)/.test ## instructions per binary MAC on emulated cores, beside CMSIS-NN's int8
+bench-mcu: $(VENV)/.test ## instructions on emulated cores, beside CMSIS-NN, emlearn and onnx2c
 	@$(BIN)/python tests/bench/mcu.py $(BENCH_ARGS)
 
 wheel: $(VENV)/.test ## build dist/*.whl

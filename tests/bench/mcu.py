@@ -1,8 +1,8 @@
 """Instructions per binary multiply-accumulate on emulated cores, beside CMSIS-NN's int8.
 
 ``make bench-mcu`` runs it. Two layers, thresholds and packing included: dense 1024x1024 and
-conv 3x3 64->64 on 16x16 with zero pads. Counts are executed instructions, exact and
-repeatable; they are not cycles.
+conv 3x3 64->64 on 16x16 with zero pads. Then whole digits models beside other generators' C
+(peers_mcu.py). Counts are executed instructions, exact and repeatable; they are not cycles.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kernels"))
 
+import peers_mcu
 from avr_harness import run_on_avr
 from boot_harness import BootedKernels, kernels_on
 from mcu_harness import FAMILIES, Case, McuKernels, avr_cases, cases, isas
@@ -108,15 +109,23 @@ def main() -> None:
     """Measure every core with every compiler that is installed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", default="", help="cores whose name contains this")
+    parser.add_argument("--peers", action="store_true", help="only the digits beside other tools")
     options = parser.parse_args()
+    if not options.peers:
+        report_kernels(options.only)
+    peers_mcu.compare(options.only)
+
+
+def report_kernels(only: str) -> None:
+    """Print the two layers on every core whose name contains ``only``."""
     print("instructions per binary MAC at half of the bits set, thresholds and packing included;")
     print(f"then at densities {', '.join(map(str, DENSITIES))}")
     for isa in isas():
         for family in FAMILIES:
-            if options.only in isa.name:
+            if only in isa.name:
                 report(isa, family)
     for part in AVR_PARTS:
-        if options.only in part:
+        if only in part:
             report_avr(part)
 
 

@@ -78,3 +78,53 @@ def test_quick_fault_trials_agree_in_every_class():
     for row in rows:
         same, of = row.split("   ")[-1].split(" of ")
         assert same.strip() == of.split()[0], row
+
+
+def test_a_peer_that_is_not_installed_is_named_with_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    pytest.importorskip("sklearn")
+    monkeypatch.syspath_prepend(str(HERE))
+    monkeypatch.setenv("ONNX2C", "no-such-program")
+    monkeypatch.setitem(sys.modules, "emlearn", None)
+    import peers_mcu
+    from peers_common import Cost
+
+    from hysteron.targets import load_isa
+
+    monkeypatch.setattr(peers_mcu, "with_newlib", lambda isa: isa)
+    monkeypatch.setattr(peers_mcu, "ours", lambda name, isa: (Cost(1000, 20, 30, 40), 583))
+    monkeypatch.setattr(peers_mcu, "CORES", ("cortex-m0",))
+    peers_mcu.compare()
+    out = capsys.readouterr().out
+    assert load_isa("cortex-m0").compilers[0].command[0] in out
+    assert "emlearn        not installed: pip install emlearn" in out
+    assert "onnx2c         not installed: build github.com/kraiskil/onnx2c" in out
+    assert "97.33" in out
+
+
+@pytest.mark.isa("cortex-m0:gcc")
+@pytest.mark.kernels
+@pytest.mark.parametrize("right", [True, False])
+def test_a_peer_s_class_on_the_core_must_be_its_class_here(
+    monkeypatch: pytest.MonkeyPatch, right: bool
+):
+    pytest.importorskip("sklearn")
+    monkeypatch.syspath_prepend(str(HERE))
+    import peers_common
+
+    from hysteron.targets import load_isa
+
+    isa = load_isa("cortex-m0")
+    monkeypatch.setattr(peers_common, "with_newlib", lambda isa: isa)
+    there = "x[0]" if right else "x[0] ^ (sizeof(void *) == 4)"
+    source = f"int bench_class(const unsigned char *x) {{ return {there}; }}"
+    inputs = np.arange(599, dtype=np.uint8).reshape(-1, 1) % 10
+    candidate = peers_common.Candidate("peer", "copy", source, inputs, inputs[:, 0].astype(int))
+    if right:
+        cost = peers_common.measured(candidate, isa, 5)
+        assert 1 < cost.instructions < 10 and 0 < cost.flash_bytes < 400
+        assert candidate.agrees == 599 and cost.ram_bytes == 0
+        return
+    with pytest.raises(SystemExit, match="sample 0 is 0 on this machine and 1 there"):
+        peers_common.measured(candidate, isa, 5)

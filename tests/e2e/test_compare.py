@@ -57,6 +57,9 @@ def test_rows_hold_counts_and_say_what_did_not_fit(
     small = rows["atmega328p"]
     assert small["status"] in ("does not fit", "skipped") and small["reason"]
     assert small["instructions_per_inference"] is None
+    if small["status"] == "does not fit":
+        assert "wanted at most 32,768" in small["reason"]
+        assert "; largest: section layer_" in small["reason"]
     assert picture.read_bytes()[1:4] == b"PNG"
 
 
@@ -79,7 +82,7 @@ def test_a_missing_toolchain_is_a_row_that_says_what_to_install(
 def test_a_target_with_other_bits_fails_the_comparison(
     samples: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flipped = "hysteron.runners.mcu_net.unpack_buffer"
+    flipped = "hysteron.runners.part_net.unpack_buffer"
     monkeypatch.setattr(flipped, lambda data, kind: unpack_buffer(data ^ 1, kind))
     assert _compare("--inputs", samples, "-t", "cortex-m0", "--limit", 1, "--json") == 1
     row = _rows(capsys)["cortex-m0"]

@@ -146,6 +146,35 @@ def test_random_networks_are_exact_on_every_architecture(isa: str, seed: int) ->
     assert result.bit_exact, result.problems
 
 
+def _with_ram(compiled: CompiledModel, ram_bytes: int) -> CompiledModel:
+    """Return the same model on a part with that much data memory."""
+    mcu = compiled.target.mcu
+    assert mcu is not None
+    data = mcu.region("data")
+    size = msgspec.structs.replace(data.size_bytes, value=ram_bytes)
+    regions = [one if one != data else msgspec.structs.replace(data, size_bytes=size)
+               for one in mcu.regions]  # fmt: skip
+    small = msgspec.structs.replace(mcu, regions=tuple(regions))
+    return replace(compiled, target=msgspec.structs.replace(compiled.target, mcu=small))
+
+
+@pytest.mark.isa("cortex-m55")
+def test_a_part_without_room_for_the_stack_is_refused_though_the_emulated_one_has_it() -> None:
+    compiled = _model("digits_mlp", "apollo510")
+    inputs = kernel_inputs(compiled.program, random_samples(compiled.model.graph, 1, 0))
+    with open_device(compiled) as device:
+        device.run(inputs)
+        need = device.counts()["ram_bytes"] + device.counts()["stack_bytes"]
+    with open_device(_with_ram(compiled, need)) as device:
+        assert device.run(inputs)["class"].shape == (1,)
+    wanted = rf"do not fit into the RAM; got \d.* bytes; wanted at most {need - 1:,}"
+    with (
+        open_device(_with_ram(compiled, need - 1)) as device,
+        pytest.raises(CapacityError, match=wanted),
+    ):
+        device.run(inputs)
+
+
 def _contracting(compiler: Compiler) -> Compiler:
     """Return the compiler with GCC's default dialect, which fuses multiply and add."""
     flags = [flag for flag in compiler.flags if not flag.startswith(("-ffp-contract", "-std="))]

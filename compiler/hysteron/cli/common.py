@@ -64,7 +64,8 @@ TargetOption = Annotated[
     typer.Option(
         "-t",
         "--target",
-        help="See 'hysteron targets': host, an instruction set, a part, serial:PORT.",
+        help="See 'hysteron targets': host, an instruction set, a part, a part's own FILE.toml, "
+        "serial:PORT.",
     ),
 ]
 
@@ -156,9 +157,14 @@ def emit(command: str, fields: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(record, indent=1) + "\n")
 
 
+def _visible(text: str) -> str:
+    """Return text without control characters: a name in a file must not steer the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def fail(error: HysteronError, as_json: bool, code: int) -> int:
     """Print an error once (and as JSON when asked) and return the exit code."""
-    sys.stderr.write(f"hysteron: {error.message()}\n")
+    sys.stderr.write(f"hysteron: {_visible(error.message())}\n")
     if as_json:
         record = {"schema": SCHEMA, "version": tool_version(), "error": error.as_dict()}
         reasons = getattr(error, "reasons", ())

@@ -70,6 +70,7 @@ def run(
     as_json: JsonOption = False,
 ) -> int:
     """Run the compiled model on this machine, an emulated part or a board, and count."""
+    _check_place(out)
     path, stored = resolve_model(model)
     budgets = parse_budgets(max_flash, max_ram, max_stack)
     place = find_place(target, baud)
@@ -98,7 +99,7 @@ def run(
             advance(result["class"].shape[0])
         fields: dict[str, Any] = {
             "samples": count,
-            "target": place.target,
+            "target": compiled.target.name,
             **_COUNTS,
             **device.counts(),
         }
@@ -131,6 +132,12 @@ def _first(labels: Path | None, count: int) -> np.ndarray | None:
         return None
     array = np.asarray(load_npy(labels))
     return read_labels(labels, array.shape[0])[:count]  # type: ignore[index]
+
+
+def _check_place(out: Path | None) -> None:
+    """Raise InputError before a long run whose scores would have no place."""
+    if out is not None and not out.parent.is_dir():
+        raise InputError("cannot write", where=str(out), got="no such folder")
 
 
 def _save(path: Path, scores: np.ndarray) -> None:

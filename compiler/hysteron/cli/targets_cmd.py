@@ -20,7 +20,7 @@ _BOARD = "serial:PORT[:BAUD]"
 
 @app.command("targets")
 def targets(
-    name: Annotated[str | None, typer.Argument(help="A target to explain.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A target to explain, or a FILE.toml.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the targets, or explain one with its sources."""
@@ -87,7 +87,8 @@ def _explain(name: str, as_json: bool) -> None:
         emit("targets", fields)
         return
     out = console(False)
-    out.print(f"[bold]{found.name}[/bold]: {found.mcu.title if found.mcu else found.isa.title}")
+    title = found.mcu.title if found.mcu else found.isa.title
+    out.print(f"[bold]{found.name}[/bold]: {escape(title)}")
     out.print(f"instruction set {found.isa.name}, kernels {', '.join(found.isa.kernel_suffixes)}")
     for compiler in found.isa.compilers:
         out.print(f"compiler {' '.join(compiler.command)} {' '.join(compiler.flags)}", markup=False)
@@ -104,7 +105,7 @@ def _explain_part(mcu: Mcu, out: Console) -> None:
     for region in mcu.regions:
         size = f"{region.size_bytes.value:,}"
         memories.add_row(
-            region.name, region.use, region.technology, hex(region.base.value), size
+            escape(region.name), region.use, region.technology, hex(region.base.value), size
         )  # fmt: skip
     out.print(memories)
     numbers = Table("number", "value", "status", "source")

@@ -75,11 +75,12 @@ def verify(
         progress("verifying", count, as_json) as advance,
     ):
         result = run_verification(compiled, chunk, truth, device, engine, advance)
-    fields: dict[str, Any] = {**result.as_dict(), **place.fields(), "notes": notes}
+    where = {**place.fields(), "target": compiled.target.name}
+    fields: dict[str, Any] = {**result.as_dict(), **where, "notes": notes}
     if as_json:
         emit("verify", fields)
     else:
-        _show(result, target, notes)
+        _show(result, compiled.target.name, notes)
     return 0 if result.passed else 1
 
 

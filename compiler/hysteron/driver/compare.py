@@ -68,7 +68,7 @@ def compare(model: Any, options: Options, targets: Sequence[str], read: Read) ->
 
 def _row(model: Any, options: Options, read: Read) -> Row:
     compiled = compile_model(model, options)
-    row = Row(options.target, compiled.target.isa.name, SKIPPED)
+    row = Row(compiled.target.name, compiled.target.isa.name, SKIPPED)
     samples = read(compiled)
     try:
         with open_device(compiled) as device:
@@ -77,7 +77,7 @@ def _row(model: Any, options: Options, read: Read) -> Row:
     except ToolchainError as error:
         return replace(row, reason=error.message())
     except CapacityError as error:
-        reason = error.message().removeprefix(f"{options.target}: ")
+        reason = error.message().removeprefix(f"{row.target}: ")
         return replace(row, status=TOO_LARGE, reason=reason)
     exact = result.bit_exact and result.passes_exact
     return replace(

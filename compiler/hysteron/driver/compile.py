@@ -95,7 +95,7 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
         word_bits=target.isa.word_bits,
         input_specs=dict(graph.specs),
         output=output,
-        options=_recorded(options, bool(images.protected)),
+        options=_recorded(options, target.name, bool(images.protected)),
         model=imported.model_bytes if options.with_model else None,
         model_sha256=hashlib.sha256(imported.model_bytes).hexdigest(),
     )
@@ -125,10 +125,10 @@ def _stem(model: Any) -> str:
     return "model"
 
 
-def _recorded(options: Options, protected: bool) -> dict[str, Any]:
+def _recorded(options: Options, target: str, protected: bool) -> dict[str, Any]:
     ecc = {"ecc": options.ecc, "ecc_policy": options.ecc_policy} if protected else {}
     return {
-        "target": options.target,
+        "target": target,
         "inputs": list(options.inputs),
         "sign_zero": options.sign_zero,
         "weight_tolerance": options.weight_tolerance,

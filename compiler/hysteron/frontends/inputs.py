@@ -164,7 +164,9 @@ def _shaped(array: Array, spec: InputSpec, shape: tuple[int, ...]) -> Array:
     raise InputError(
         "samples have the wrong shape",
         got=str(array.shape),
-        wanted=f"(N, {', '.join(map(str, want))}) or (N, {size})",
+        wanted=" or ".join(
+            dict.fromkeys(str(("N", *dims)).replace("'", "") for dims in (want, (size,)))
+        ),
     )
 
 

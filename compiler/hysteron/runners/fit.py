@@ -46,6 +46,15 @@ def least_needs(program: Program) -> tuple[Need, Need]:
     return Need("flash", images, largest(sections)), Need("ram", total, largest(ram))
 
 
+def with_largest(error: CapacityError, program: Program) -> CapacityError:
+    """Return what the linker found out, with the program's target and its largest sections."""
+    flash, _ = least_needs(program)
+    return CapacityError(
+        error.what, where=program.target, got=error.got, wanted=error.wanted,
+        fix=f"{error.fix}; largest: {flash.text()}",
+    )  # fmt: skip
+
+
 def check_fits(program: Program, memory: MemoryMap) -> None:
     """Raise CapacityError when a part's memory is smaller than the least need."""
     for need, have in zip(

@@ -11,12 +11,14 @@ from typing import Any
 
 from hysteron.codegen.emit import emit_sources, render
 from hysteron.codegen.views import model_view
+from hysteron.errors import CapacityError
 from hysteron.image.layout import check_images
 from hysteron.image.program import Program
+from hysteron.ir.types import Array
 from hysteron.runners.elf import ElfInfo, build_elf, read_symbols, symbol_bytes, write_symbol
 from hysteron.runners.emulators import choose_emulator
-from hysteron.runners.fit import check_fits
-from hysteron.runners.inference import Runner
+from hysteron.runners.fit import check_fits, with_largest
+from hysteron.runners.inference import Inference, Runner
 from hysteron.runners.part_net import PartNet
 from hysteron.runners.qemu_part import QemuPart
 from hysteron.runners.simavr_part import SimavrPart
@@ -45,8 +47,10 @@ class McuNet(PartNet):
         emulator: str | None = None,
         images: Mapping[str, bytes] | None = None,
     ) -> None:
+        self._ram_bytes = None
         if target.memory is not None:
             check_fits(program, target.memory)
+            self._ram_bytes = target.memory.ram_bytes
         self.program = program
         self._images = {} if images is None else dict(images)
         if images is not None:
@@ -93,9 +97,12 @@ class McuNet(PartNet):
         entries = [f"{self.program.name}_{what}" for what in ("run", "init")] + [_CTX, _SIZES]
         folder = Path(self._folder.name)
         memory = target.memory
-        built = build_elf(
-            sources, [folder], target.isa, folder / name, entries, memory=memory, boot=boot
-        )  # fmt: skip
+        try:
+            built = build_elf(
+                sources, [folder], target.isa, folder / name, entries, memory=memory, boot=boot
+            )  # fmt: skip
+        except CapacityError as error:
+            raise with_largest(error, self.program) from error
         for region, data in self._images.items():
             symbol = read_symbols(built.path)[f"{self.program.name}_image_{region}"]
             write_symbol(built.path, symbol, data)
@@ -119,6 +126,20 @@ class McuNet(PartNet):
         data = symbol_bytes(path, read_symbols(path)[_SIZES])
         arena = 8 * model_view(self.program).arena_words
         return (*struct.unpack(f"<{len(data) // 4}I", data), arena)
+
+    def _infer(
+        self, inputs: Mapping[str, Array], watch: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[Inference]:
+        done = super()._infer(inputs, watch)
+        data, stack = self.elf.ram_bytes, self.peak_stack
+        # A board that runs the image may have more RAM than the part it stands for.
+        if self._ram_bytes is not None and data + stack > self._ram_bytes:
+            raise CapacityError(
+                "data and stack together do not fit into the RAM", where=self.program.target,
+                got=f"{data:,} + {stack:,} bytes", wanted=f"at most {self._ram_bytes:,}",
+                fix="choose a part with more RAM or a smaller model",
+            )  # fmt: skip
+        return done
 
     def counts(self) -> dict[str, Any]:
         """Return instructions per inference (the most), stack, flash, RAM and what made them."""

@@ -95,7 +95,16 @@ class EmulatedMcu:
             (m.ram_base, m.ram_bytes, uc.UC_PROT_READ | uc.UC_PROT_WRITE),
             (_STOP, _PAGE, uc.UC_PROT_READ | uc.UC_PROT_EXEC),
         ):
-            self._uc.mem_map(base, -(-size // _PAGE) * _PAGE, rights)
+            start, end = base & -_PAGE, -(-(base + size) // _PAGE) * _PAGE
+            try:
+                self._uc.mem_map(start, end - start, rights)
+            except uc.UcError as error:
+                raise ToolchainError(
+                    "unicorn cannot map this memory",
+                    where=self._isa.name,
+                    got=f"{size:,} bytes at {base:#x}",
+                    wanted=f"regions that share no page of {_PAGE} bytes, none at {_STOP:#x}",
+                ) from error
 
     def _load(self, path: Path) -> int:
         """Write the segments; return the first free RAM address."""
@@ -173,9 +182,19 @@ class EmulatedMcu:
         self._uc.reg_write(m.link, _STOP | m.code_bit)
         self.instructions, self._budget, self._stopped = 0, max_instructions, ""
         self._frames.clear()
-        self._emulate(entry, symbol)
+        try:
+            self._emulate(entry, symbol)
+        except ToolchainError:
+            # A stack that has overwritten the data is why, whatever came of it.
+            self._check_stack(symbol, floor, sp)
+            raise
+        self.peak_stack = self._check_stack(symbol, floor, sp) + (top - sp)
+        result = int(self._uc.reg_read(self._machine.arguments[0]))
+        return result - (1 << 32) if result >> 31 else result
+
+    def _check_stack(self, symbol: str, floor: int, sp: int) -> int:
+        """Return how many bytes below ``sp`` lost their paint; raise CapacityError when all did."""
         used = sp - floor - _painted(self.read(floor, sp - floor))
-        self.peak_stack = used + (top - sp)
         if used == sp - floor:
             raise CapacityError(
                 "the stack met the data or its limit",
@@ -183,8 +202,7 @@ class EmulatedMcu:
                 got=f"{used:,} bytes or more",
                 wanted=f"less than {sp - floor:,}",
             )
-        result = int(self._uc.reg_read(self._machine.arguments[0]))
-        return result - (1 << 32) if result >> 31 else result
+        return used
 
     def _emulate(self, entry: int, symbol: str) -> None:
         where = f"emulated {self._isa.name}: {symbol}"

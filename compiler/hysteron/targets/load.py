@@ -15,9 +15,12 @@ import msgspec
 from hysteron._assets import asset_dir
 from hysteron.errors import TargetError
 from hysteron.targets.board import PREFIX
+from hysteron.targets.check import check_name, check_part, check_text
 from hysteron.targets.schema import Isa, Mcu, Target
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+_FILE_BYTES = 1 << 20
 
 
 def known(kind: str) -> tuple[str, ...]:
@@ -34,9 +37,12 @@ def load_file(path: Path, kind: type[T]) -> T:
     listed), missing or of the wrong type, or a ``name`` that is not the stem.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TargetError("cannot be read as TOML", where=path.name, got=str(error)) from error
+        raw = tomllib.loads(_text(path))
+    # ValueError: not UTF-8, not TOML, or a number of thousands of digits.
+    except (OSError, ValueError, RecursionError) as error:
+        got = getattr(error, "strerror", None) or str(error)
+        raise TargetError("cannot be read as TOML", where=path.name, got=got) from error
+    check_text(raw, path.name)
     _reject_unknown(raw, kind, path.name, "")
     try:
         loaded = msgspec.convert(raw, kind)
@@ -44,8 +50,19 @@ def load_file(path: Path, kind: type[T]) -> T:
         raise TargetError(str(error), where=path.name) from error
     name = getattr(loaded, "name", path.stem)
     if name != path.stem:
-        raise TargetError("name and file name differ", where=path.name, got=f"name = '{name}'")
+        raise TargetError("name and file name differ", where=path.name, got=f"name = '{name[:80]}'")
     return loaded
+
+
+def _text(path: Path) -> str:
+    """Return a file's text; OSError also for what is no plain file or beyond all sense."""
+    if path.exists() and not path.is_file():
+        raise OSError("not a file")
+    with path.open("rb") as stream:
+        data = stream.read(_FILE_BYTES + 1)
+    if len(data) > _FILE_BYTES:
+        raise OSError(f"more than {_FILE_BYTES:,} bytes")
+    return data.decode("utf-8")
 
 
 def _reject_unknown(value: Any, kind: Any, file: str, key: str) -> None:
@@ -58,7 +75,7 @@ def _reject_unknown(value: Any, kind: Any, file: str, key: str) -> None:
     if not isinstance(value, dict) or struct is None:
         return
     allowed = {field.name: field.type for field in msgspec.structs.fields(struct)}
-    unknown = sorted(set(value) - set(allowed))
+    unknown = [key[:40] for key in sorted(set(value) - set(allowed))][:5]
     if unknown:
         raise TargetError(
             f"unknown key {unknown}; allowed: {sorted(allowed)}",
@@ -83,26 +100,37 @@ def load_isa(name: str) -> Isa:
 
 @functools.cache
 def load_mcu(name: str) -> Mcu:
-    """Return a part by file name.
+    """Return a part by file name. Raises TargetError."""
+    return load_part(_path("mcu", name))
 
-    Raises TargetError, also for an unknown instruction set or without a code or
-    a data region.
+
+def load_part(path: Path) -> Mcu:
+    """Read the file of a part, a user's own too; names have no meaning to the file system.
+
+    Raises TargetError as ``load_file`` does, also for an unknown instruction
+    set, without a code or a data region, and for addresses that cannot be.
     """
-    mcu = load_file(_path("mcu", name), Mcu)
-    load_isa(mcu.isa)
-    for use in ("code", "data"):
-        if not any(region.use == use for region in mcu.regions):
-            raise TargetError(f"no region with use = '{use}'", where=f"{name}.toml")
+    check_name(path.stem)
+    mcu = load_file(path, Mcu)
+    check_part(mcu, load_isa(mcu.isa), path.name)
     return mcu
 
 
 def load_target(name: str) -> Target:
-    """Return what ``-t NAME`` means.
+    """Return what ``-t NAME`` means; a name that ends in .toml is the file of a part.
 
     ``host`` is the fastest native instruction set this processor has;
     HYSTERON_ISA=portable or =avx2 forces one. Raises TargetError listing the
     known names.
     """
+    if name.startswith(PREFIX):
+        raise TargetError(
+            "a board is no target to compile for", got=f"'{name}'",
+            fix="compile -t TARGET --serial, then run or verify -t serial:PORT",
+        )  # fmt: skip
+    if name.endswith(".toml"):
+        mcu = load_part(Path(name))
+        return Target(mcu.name, load_isa(mcu.isa), mcu)
     if name == "host":
         return Target("host", load_isa(_host_isa()))
     if name in known("isa"):
@@ -110,11 +138,6 @@ def load_target(name: str) -> Target:
     if name in known("mcu"):
         mcu = load_mcu(name)
         return Target(name, load_isa(mcu.isa), mcu)
-    if name.startswith(PREFIX):
-        raise TargetError(
-            "a board is no target to compile for", got=f"'{name}'",
-            fix="compile -t TARGET --serial, then run or verify -t serial:PORT",
-        )  # fmt: skip
     raise _unknown("target", name)
 
 
@@ -124,12 +147,18 @@ def _path(kind: str, name: str) -> Path:
     return asset_dir("targets") / kind / f"{name}.toml"
 
 
+_FIX = {
+    "target": "hysteron targets lists them; the file of a part of your own ends in .toml",
+    "isa": "", "mcu": "",
+}  # fmt: skip
+
+
 def _unknown(kind: str, name: str) -> TargetError:
-    names = known(kind)
+    names, name = known(kind), name[:80]
     close = difflib.get_close_matches(name, names, n=1)
     return TargetError(
         f"unknown {kind} '{name}'; known: {', '.join(names)}",
-        fix=f"did you mean '{close[0]}'?" if close else "hysteron targets lists them",
+        fix=f"did you mean '{close[0]}'?" if close else _FIX[kind],
     )
 
 

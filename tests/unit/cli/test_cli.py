@@ -261,3 +261,39 @@ def test_unsupported_models_are_refused(
         pytest.skip(f"HYSTERON_MODELS: no unsupported/{name}")
     line = _refused(capsys, command, path, *(("-o", "net") if command == "compile" else ()))
     assert "\n" not in line[:-1]
+
+
+def test_an_error_shows_control_characters_instead_of_sending_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = _refused(capsys, "targets", "\x1b[31mred\n\x07")
+    assert "unknown target '\\x1b[31mred\\n\\x07'" in line and line.count("\n") == 1
+
+
+@pytest.mark.isa("cortex-m0")
+def test_the_file_of_a_part_of_one_s_own_is_a_target_everywhere(
+    samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = tmp_path / "mine.toml"
+    text = (ROOT / "targets/mcu/nrf51822.toml").read_text()
+    text = text.replace('title = "', 'title = "[bold]Mine[/] ')
+    part.write_text(text.replace('name = "nrf51822"', 'name = "mine"'))
+    assert _json(capsys, "targets", part)["mcu"]["name"] == "mine"
+    assert _code("targets", part) == 0
+    assert "[bold]Mine[/]" in capsys.readouterr().out
+    data = ("--input", "uint8", "--inputs", samples)
+    built_in = _json(capsys, "run", MLP, *data, "-t", "nrf51822", "--limit", 2)
+    mine = _json(capsys, "run", MLP, *data, "-t", part, "--limit", 2)
+    assert mine == {**built_in, "target": "mine"}
+    (row,) = _json(capsys, "compare", MLP, *data, "-t", part, "--limit", 1)["targets"]
+    assert (row["target"], row["status"]) == ("mine", "exact")
+    part.write_text(text)
+    assert "name and file name differ" in _refused(capsys, "run", MLP, *data, "-t", part)
+
+
+def test_a_place_for_scores_that_cannot_be_is_found_before_anything_runs(
+    samples: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hysteron.cli.run_cmd.compile_model", lambda *_: pytest.fail("it ran"))
+    argv = ("run", MLP, "--input", "uint8", "--inputs", samples, "-o", "nowhere/scores.npy")
+    assert "nowhere/scores.npy: cannot write; got no such folder" in _refused(capsys, *argv)

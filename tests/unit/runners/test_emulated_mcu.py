@@ -168,9 +168,11 @@ def test_peak_stack_grows_by_one_frame_per_call(built: Built) -> None:
     assert 256 <= frames.pop() <= 320
 
 
-def test_a_stack_that_meets_its_limit_is_an_error(built: Built) -> None:
-    with pytest.raises((CapacityError, ToolchainError), match=r"stack met|faulted"):
-        built.boot().call("deep_stack", 400)
+@pytest.mark.parametrize("depth", [400, 20_000], ids=["into-data", "out-of-memory"])
+def test_a_stack_that_meets_its_limit_is_an_error(built: Built, depth: int) -> None:
+    """Also where the first thing to be noticed is a fault."""
+    with pytest.raises(CapacityError, match=r"the stack met the data or its limit"):
+        built.boot().call("deep_stack", depth)
 
 
 def test_a_hang_is_stopped_by_the_instruction_budget(built: Built) -> None:
@@ -230,6 +232,23 @@ def test_a_program_runs_in_a_real_part_s_memory_map(tmp_path: Path) -> None:
     mcu = EmulatedMcu(info.path, target.isa, memory=target.memory)
     assert mcu.symbol("popcount_table")[0] >= 0x0800_0000
     assert mcu.call("popcount_table") == 44
+
+
+def test_regions_off_the_page_grid_run_and_those_that_share_a_page_are_refused(
+    tmp_path: Path,
+) -> None:
+    isa, source = load_isa("cortex-m0"), Path(__file__).with_name("programs.c")
+
+    def boot(memory: MemoryMap) -> EmulatedMcu:
+        out = tmp_path / "p.elf"
+        build_elf([source], [], isa, out, _ENTRIES, memory=memory, family="zig")
+        return EmulatedMcu(out, isa, memory=memory)
+
+    mcu = boot(MemoryMap(0x80, 0x7F7F, 0x2000_0100, 0x1EFC))
+    assert mcu.call("popcount_table") == 44 and mcu.call("count_calls") == 7
+    for ram_base in (0x7F80, 0x9000_0000):
+        with pytest.raises(ToolchainError, match=r"cortex-m0: unicorn cannot map this memory"):
+            boot(MemoryMap(0x80, 0x7F00, ram_base, 0x1000))
 
 
 @pytest.mark.parametrize(("const", "name"), [("const ", "FLASH"), ("", "RAM")])
