@@ -65,7 +65,8 @@ def test_stack_and_ram_budgets_are_told_together_and_kept_budgets_pass(
     np.save(tmp_path / "x.npy", np.zeros((1, 64), np.uint8))
     where = ("-t", "cortex-m0", "--input", "uint8", "--inputs", tmp_path / "x.npy")
     code, record, _ = _run(capsys, "run", MLP, *where)
-    stack, ram = record["stack_bytes"], record["ram_bytes"]
+    stack, ram = record["stack_bound_bytes"], record["ram_bytes"]
+    assert 0 < record["stack_bytes"] <= record["stack"]["functions"]["run"] <= stack
     assert code == 0 and "over_budget" not in record
     exact = ("--max-stack", stack, "--max-ram", ram, "--max-flash", record["flash_bytes"])
     assert _run(capsys, "run", MLP, *where, *exact)[0] == 0
@@ -78,15 +79,32 @@ def test_stack_and_ram_budgets_are_told_together_and_kept_budgets_pass(
     assert record["samples"] == 1
 
 
-@pytest.mark.isa("cortex-m0:gcc")
-def test_gcc_names_the_largest_stack_frames(
+def test_the_deepest_chain_of_calls_makes_up_the_stack(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, record, _ = _compile(capsys, tmp_path / "net", "--max-stack", "100")
     (over,) = record["over_budget"]
     assert code == 1
-    assert over["largest"][0]["name"].startswith("frame of hyst_")
-    assert over["largest"][0]["bytes"] > 100
+    frames = over["largest"]
+    assert frames[0]["name"] == "frame of digits_mlp_predict"
+    assert any(one["name"] == "frame of hyst_xnor_dense" for one in frames)
+    assert sum(one["bytes"] for one in frames) == over["bytes"] > 500
+
+
+def test_the_header_and_the_report_hold_the_bound_of_every_function(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, _ = _compile(capsys, tmp_path / "net")
+    report = json.loads((tmp_path / "net" / "report.json").read_text())
+    bound, stack = report["sizes"]["STACK_BYTES"], report["stack"]
+    wanted = {"run", "init", "predict", "begin", "step", "result", "check_image", "open"}
+    assert code == 0 and set(stack["functions"]) == wanted
+    assert bound == stack["bytes"] == max(stack["functions"].values())
+    assert bound == sum(one["bytes"] for one in stack["chain"])
+    header = (tmp_path / "net" / "digits_mlp.h").read_text()
+    (line,) = [one for one in header.splitlines() if "STACK_BYTES" in one]
+    assert line.startswith(f"#define DIGITS_MLP_STACK_BYTES {bound}u /* proven for the deepest")
+    assert line.endswith("without interrupts */")
 
 
 def test_a_part_too_small_is_refused_before_the_link_with_its_largest_users(
