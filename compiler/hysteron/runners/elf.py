@@ -58,9 +58,12 @@ def compile_objects(
 ) -> list[Path]:
     """Compile ``c_files`` into object files for several calls of ``build_elf``.
 
+    Zig takes one file at a time and keeps its objects anyway: it gets the sources.
     Raises ToolchainError with the compiler's first errors.
     """
     tools = probe(isa, family)
+    if tools.family == "zig":
+        return list(c_files)
     parents = list(dict.fromkeys(path.parent for path in c_files))
     objects = []
     for number, parent in enumerate(parents):

@@ -7,8 +7,8 @@ from the instructions themselves, so compiler and library functions are treated
 alike. Recursion, indirect jumps without a table in the file, a stack pointer from
 an unknown value and unknown instructions give no bound, never a guess. What is
 taken on trust: a called function preserves the registers that the calling
-convention says, a table starts where the code says, nothing overwrites a saved
-return address. Interrupts come on top.
+convention says, a table starts where the code says, and a word that a function put on
+its own stack is still there when it reads it. Interrupts come on top.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class StackWalk:
             at, state = work.pop()
             try:
                 key = (at, state.mode)
-                known = merge(states.get(key), state)
+                known = merge(self._code, states.get(key), state)
                 if states.get(key) == known:
                     continue
                 states[key] = known

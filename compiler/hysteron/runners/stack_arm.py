@@ -21,6 +21,7 @@ from hysteron.runners.stack_state import (
     absolute_table,
     inline_table,
     negative,
+    plain,
     wrap,
 )
 
@@ -154,7 +155,7 @@ class Thumb(Registers):
         if value is not None and value[0] == "const":
             return Step(((value[1] & ~1, state),))
         if value is not None and value[0] == "word":
-            table = absolute_table(self.code, value[1], at, 4, lambda entry: entry & ~1)
+            table = absolute_table(self.code, value[1], at, 4, plain)
             return Step(tuple((to, state) for to in table))
         if value is not None and value[0] == "ret":
             if state.depth != 0:
@@ -171,7 +172,7 @@ class Thumb(Registers):
 
     def call(self, after: int, state: State, target: int | None) -> Step:
         """Return a call; None is a pointer that is not in the file."""
-        back = ((after, state.called(_CLOBBERED)),)
+        back = ((after, state.forget(_CLOBBERED)),)
         if target is None:
             return Step(back, callback=True)
         if self.code.name(target).startswith("__gnu_thumb1_case"):

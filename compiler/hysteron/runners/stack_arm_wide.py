@@ -67,9 +67,11 @@ class Registers:
             return ("const", wrap(self.code.number(place[1], 4)))
         return (kind, place[1]) if place[0] == "index" else None
 
-    def stored(self, state: State, register: int, place: Known) -> State:
-        """Return the state after a word was stored: where the return address lies."""
-        return state.save(place, state.regs[register])
+    def stored(self, state: State, register: int | None, place: Known) -> State:
+        """Return the state after a word was stored; without a register, a part of one."""
+        if register is None and place is not None:
+            place = (place[0], place[1] & ~3)
+        return state.save(place, None if register is None else state.regs[register])
 
     def push(self, state: State, registers: int) -> State:
         """Return the state after a push of a set of registers, the lowest deepest."""
@@ -157,12 +159,12 @@ def _dual(arm: Thumb, at: int, one: int, two: int, state: State) -> Step:
     amount = 4 * (two & 0xFF) * (1 if one >> 7 & 1 else -1)
     before, after = (amount, 0) if one >> 8 & 1 else (0, amount)
     place = arm.offset(arm.value(at, state, base), before)
+    values = arm.loaded(state, place), arm.loaded(state, arm.offset(place, 4))
     if one >> 5 & 1:
         state = arm.put(state, base, arm.offset(place, after))
     if not loads:
         state = arm.stored(state, first, place)
         return Step(((at + 4, arm.stored(state, second, arm.offset(place, 4))),))
-    values = arm.loaded(state, place), arm.loaded(state, arm.offset(place, 4))
     return arm.on(at, 4, arm.put(state, first, values[0]), second, values[1])
 
 
@@ -275,15 +277,16 @@ def _loop(at: int, one: int, two: int, state: State) -> Step:
 def _single(arm: Thumb, at: int, one: int, two: int, state: State) -> Step:
     """Loads and stores of one register."""
     register, size = two >> 12, one >> 5 & 3
+    before = state
     place, state = _address(arm, at, one, two, state)
     if not one >> 4 & 1:
-        return Step(((at + 4, arm.stored(state, register, place) if size == 2 else state),))
+        return Step(((at + 4, arm.stored(state, register if size == 2 else None, place)),))
     kind = ("byte", "half", "word")[size] if not one >> 8 & 1 and size < 3 else None
     if register == PC:
         if size != 2:
             return Step(((at + 4, state),))  # a preload hint
-        return arm.jump(at, state, arm.loaded(state, place))
-    return arm.on(at, 4, state, register, arm.loaded(state, place, kind))
+        return arm.jump(at, state, arm.loaded(before, place))
+    return arm.on(at, 4, state, register, arm.loaded(before, place, kind))
 
 
 def _address(arm: Thumb, at: int, one: int, two: int, state: State) -> tuple[Known, State]:

@@ -17,7 +17,9 @@ from hysteron.runners.stack_state import (
     Unbounded,
     absolute_table,
     add,
+    distance_from,
     negative,
+    plain,
     wrap,
 )
 
@@ -78,9 +80,11 @@ class Riscv:
             return ("const", wrap(self._code.number(place[1], 4)))
         return ("word", place[1]) if place[0] == "index" else None
 
-    def _store(self, state: State, base: int, offset: int, source: int) -> State:
+    def _store(self, state: State, base: int, offset: int, source: int | None) -> State:
         place = self._offset(self._value(state, base), offset)
-        return state.save(place, self._value(state, source))
+        if source is None and place is not None:
+            place = (place[0], place[1] & ~3)  # a part of a word: forget it
+        return state.save(place, None if source is None else self._value(state, source))
 
     def _jump(self, at: int, state: State, value: Known, offset: int) -> Step:
         if value == RETURN and offset == 0:
@@ -89,13 +93,14 @@ class Riscv:
             return Step()
         if value is not None and value[0] == "const":
             return Step((((value[1] + offset) & ~1 & 0xFFFF_FFFF, state),))
-        if value is not None and value[0] == "word" and offset == 0:
-            table = absolute_table(self._code, value[1], at, 4, lambda entry: entry)
+        if value is not None and value[0] in ("word", "far") and offset == 0:
+            resolve = plain if value[0] == "word" else distance_from(value[1])
+            table = absolute_table(self._code, value[1], at, 4, resolve)
             return Step(tuple((target, state) for target in table))
         raise Unbounded("an indirect jump")
 
     def _call(self, after: int, state: State, target: int | None) -> Step:
-        back = ((after, state.called(_CLOBBERED)),)
+        back = ((after, state.forget(_CLOBBERED)),)
         if target is None:
             return Step(back, callback=True)
         return Step(back, call=target & 0xFFFF_FFFF)
@@ -117,9 +122,8 @@ class Riscv:
             return self._on(at, 4, state, rd, self._result(at, word, state))
         if opcode == 0x23:
             offset = _signed(word >> 25 << 5 | word >> 7 & 31, 12)
-            stored = state
-            if word >> 12 & 7 == 2:
-                stored = self._store(state, word >> 15 & 31, offset, word >> 20 & 31)
+            whole = word >> 12 & 7 == 2
+            stored = self._store(state, word >> 15 & 31, offset, word >> 20 & 31 if whole else None)
             return Step(((at + 4, stored),))
         if opcode == 0x63:
             return Step(((at + 4, state), (at + _branch_offset(word), state)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,8 @@ from elftools.elf.sections import SymbolTableSection
 #: Kind and number. ``const``: that number. ``sp``: the stack pointer at the function's entry plus
 #: the number. ``ret``: where the function returns to. ``index``: an address in a table that
 #: starts at the number. ``word``, ``byte``, ``half``: an entry of the table at the number;
-#: ``byte2``, ``half2``: twice that entry. Decoders add kinds of their own.
+#: ``byte2``, ``half2``: twice that entry; ``far``: the table's address plus an entry. Decoders
+#: add kinds of their own.
 Value = tuple[str, int]
 Known = Value | None
 
@@ -31,13 +33,13 @@ class State:
     """What is certain before an instruction executes.
 
     ``depth`` bytes lie below the stack pointer of the function's entry; ``regs``
-    has a value per register or None; ``slot`` is a stack offset and what was saved there: the
-    return address, or before that a number; ``mode`` is the decoder's own.
+    has a value per register or None; ``slots`` are stack offsets and what was saved there, the
+    return address and numbers; ``mode`` is the decoder's own.
     """
 
     depth: int
     regs: tuple[Known, ...]
-    slot: tuple[int, Value] | None = None
+    slots: tuple[tuple[int, Value], ...] = ()
     mode: tuple[Any, ...] = ()
 
     def put(self, register: int, value: Known) -> State:
@@ -53,32 +55,25 @@ class State:
         regs = tuple(None if n in registers else v for n, v in enumerate(self.regs))
         return replace(self, regs=regs)
 
-    def called(self, clobbered: frozenset[int]) -> State:
-        """Return the state after a call that may change some registers and numbers in memory."""
-        slot = self.slot if self.slot is None or self.slot[1] == RETURN else None
-        return replace(self.forget(clobbered), slot=slot)
-
     def save(self, place: Known, value: Known) -> State:
-        """Return the state after a register was stored: where the return address lies."""
+        """Return the state after a register was stored."""
         if place is None or place[0] != "sp":
             return self
-        if value == RETURN:
-            return replace(self, slot=(place[1], RETURN))
-        if self.slot is not None and self.slot[0] == place[1]:
-            return replace(self, slot=None)
-        if value is None or value[0] != "const" or self.slot is not None:
-            return self
-        return replace(self, slot=(place[1], value))
+        kept = tuple(slot for slot in self.slots if slot[0] != place[1])
+        if value is not None and value[0] in ("const", "ret"):
+            kept = tuple(sorted((*kept, (place[1], value))))
+        return self if kept == self.slots else replace(self, slots=kept)
 
     def saved(self, place: Value) -> Known:
         """Return what is known of a word on the stack."""
-        return self.slot[1] if self.slot is not None and self.slot[0] == place[1] else None
+        return next((value for at, value in self.slots if at == place[1]), None)
 
     def moved(self, delta: int) -> State:
         """Return the state ``delta`` bytes deeper. Raises Unbounded above the entry."""
         if self.depth + delta < 0:
             raise Unbounded("releases stack that the function does not own")
-        return replace(self, depth=self.depth + delta)
+        depth = self.depth + delta
+        return replace(self, depth=depth, slots=tuple(s for s in self.slots if s[0] >= -depth))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +86,6 @@ class Step:
     next: tuple[tuple[int, State], ...] = ()
     call: int | None = None
     callback: bool = False
-
-
-def merge(old: State | None, new: State) -> State:
-    """Return what holds on both paths. Raises Unbounded for different depths."""
-    if old is None or old == new:
-        return new
-    if old.depth != new.depth:
-        raise Unbounded(f"two paths meet with {old.depth} and {new.depth} bytes on the stack")
-    regs = tuple(a if a == b else None for a, b in zip(old.regs, new.regs, strict=True))
-    slot = old.slot if old.slot == new.slot else None
-    return replace(new, regs=regs, slot=slot)
 
 
 def add(a: Known, b: Known) -> Known:
@@ -177,6 +161,8 @@ class Code:
         A number that is no address may lie in the file, too; such a table is not found when a
         jump wants to read it.
         """
+        if a is not None and b is not None and {a[0], b[0]} == {"word", "const"} and a[1] == b[1]:
+            return ("far", a[1])
         for base, other in ((a, b), (b, a)):
             movable = other is None or other[0] not in ("const", "sp")
             if movable and base is not None and base[0] == "const" and self.is_content(base[1]):
@@ -205,6 +191,50 @@ class Code:
         size = self._found[low][2]
         following = [start for start in self._starts[place + 1 : place + 2]]
         return low, low + size if size else (following[0] if following else low)
+
+
+def merge(code: Code, old: State | None, new: State) -> State:
+    """Return what holds on both paths. Raises Unbounded for different depths."""
+    if old is None or old == new:
+        return new
+    if old.depth != new.depth:
+        raise Unbounded(f"two paths meet with {old.depth} and {new.depth} bytes on the stack")
+    regs = tuple(_either(code, a, b) for a, b in zip(old.regs, new.regs, strict=True))
+    slots = tuple(slot for slot in new.slots if slot in old.slots)
+    return replace(new, regs=regs, slots=slots)
+
+
+def _either(code: Code, a: Known, b: Known) -> Known:
+    """Return what describes both values; a number may be one case of an index or an entry."""
+    if a == b or a is None or b is None:
+        return a if a == b else None
+    if a[0] != "const":
+        a, b = b, a
+    if a[0] == "const" and b[0] == "index" and a[1] >= b[1]:
+        return b
+    return b if a[0] == "const" and _is_entry(code, b, a[1]) else None
+
+
+def _is_entry(code: Code, table: Value, number: int) -> bool:
+    """Return whether a number is an entry, or what an entry leads to, in a table of jumps."""
+    base, far = table[1], distance_from(table[1])
+    cases = {"word": ((number, plain), (base + number, far)), "far": ((number, far),)}
+    for at, resolve in cases.get(table[0], ()):
+        target = at & 0xFFFF_FFFE
+        with suppress(Unbounded):
+            if target in absolute_table(code, base, target, 4, resolve):
+                return True
+    return False
+
+
+def plain(entry: int) -> int:
+    """Return the address in a table of addresses; bit 0 marks Thumb."""
+    return entry & ~1
+
+
+def distance_from(base: int) -> Callable[[int], int]:
+    """Return how a table of distances from its own start resolves."""
+    return lambda entry: base + entry & 0xFFFF_FFFE
 
 
 def inline_table(code: Code, base: int, size: int, origin: int) -> list[int]:
