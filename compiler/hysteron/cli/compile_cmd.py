@@ -15,6 +15,7 @@ from hysteron.cli.common import (
     MaxFlashOption,
     MaxRamOption,
     MaxStackOption,
+    PlaceOption,
     SignZeroOption,
     TargetOption,
     ToleranceOption,
@@ -41,6 +42,7 @@ def compile_command(
     inputs: InputOption = None,
     ecc: EccOption = None,
     ecc_policy: EccPolicyOption = None,
+    place: PlaceOption = None,
     name: Annotated[str | None, typer.Option(help="C name; default: the file's stem.")] = None,
     outputs: Annotated[str, typer.Option(help="logits or probabilities.")] = "logits",
     sign_zero: SignZeroOption = None,
@@ -78,6 +80,7 @@ def compile_command(
         outputs=outputs,
         with_model=not no_model,
         constant_time=constant_time,
+        place=place,
     )
     log = PassLog(dump_after)
     compiled = compile_model(model, with_ecc(options, ecc, ecc_policy, {}), log)

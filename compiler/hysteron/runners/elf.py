@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
+from elftools.elf.sections import Section, SymbolTableSection
 
 from hysteron._assets import asset_dir
 from hysteron.errors import CapacityError, ToolchainError
-from hysteron.runners.link import linker_script
+from hysteron.runners.link import linker_script, memory_name
 from hysteron.runners.toolchain import Toolchain, probe
 from hysteron.targets import Emulator, Isa, MemoryMap
 
@@ -148,10 +149,7 @@ def _parts(path: Path) -> tuple[dict[str, int], dict[str, int]]:
     flash: dict[str, int] = {}
     ram: dict[str, int] = {}
     with path.open("rb") as stream:
-        writable = [
-            bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE)
-            for section in ELFFile(stream).iter_sections()
-        ]
+        writable = [_is_ram(section) for section in ELFFile(stream).iter_sections()]
     for symbol in read_symbols(path).values():
         if symbol.section is not None and symbol.size > 0:
             parts = ram if writable[symbol.section] else flash
@@ -159,9 +157,17 @@ def _parts(path: Path) -> tuple[dict[str, int], dict[str, int]]:
     return flash, ram
 
 
+def _is_ram(section: Section) -> bool:
+    """Return whether a section is in RAM: .data may hold nothing but constants placed there."""
+    return bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE) or section.name == ".data"
+
+
 def _memory_of(isa: Isa, memory: MemoryMap | None, boot: Emulator | None) -> MemoryMap:
     if boot is not None:
-        return boot.memory
+        own = memory if memory is not None and boot.has_ram(memory) else boot.memory
+        return msgspec.structs.replace(
+            boot.memory, ram_base=own.ram_base, ram_bytes=own.ram_bytes
+        )  # fmt: skip
     if memory is not None:
         return memory
     if isa.emulator is None:
@@ -227,7 +233,8 @@ def _run(
         return
     full = re.search(r"region '?`?(\w+)'?:? overflowed by (\d+) bytes", done.stderr)
     if full and memory is not None:
-        have = memory.flash_bytes if full[1] == "FLASH" else memory.ram_bytes
+        sizes = {"FLASH": memory.flash_bytes, "RAM": memory.ram_bytes}
+        have = sizes.get(full[1]) or _extra_bytes(memory, full[1])
         raise CapacityError(
             f"the program does not fit into {full[1]}",
             where=isa.name,
@@ -251,6 +258,11 @@ def _run(
     )
 
 
+def _extra_bytes(memory: MemoryMap, name: str) -> int:
+    """Return the size of an extra memory by its name in the linker script."""
+    return next(one.nbytes for one in memory.extras if memory_name(one) == name)
+
+
 def _sizes(path: Path) -> tuple[int, int]:
     """Return (flash, RAM) bytes of the sections that occupy memory on the part."""
     flash = ram = 0
@@ -261,6 +273,6 @@ def _sizes(path: Path) -> tuple[int, int]:
                 continue
             if section["sh_type"] != "SHT_NOBITS":
                 flash += size
-            if flags & SH_FLAGS.SHF_WRITE:
+            if _is_ram(section):
                 ram += size
     return flash, ram

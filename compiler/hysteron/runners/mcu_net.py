@@ -30,6 +30,7 @@ from hysteron.runners.elf import (
 from hysteron.runners.emulators import choose_emulator
 from hysteron.runners.fit import check_fits
 from hysteron.runners.inference import Inference, Runner
+from hysteron.runners.link import placing
 from hysteron.runners.net_stack import NetStack, api_functions, net_stack
 from hysteron.runners.qemu_part import QemuPart
 from hysteron.runners.simavr_part import SimavrPart
@@ -73,7 +74,13 @@ class McuNet:
         self._folder = tempfile.TemporaryDirectory(prefix="hysteron-mcu-")
         try:
             folder = Path(self._folder.name)
-            self._objects = compile_objects(self._write_sources(), [folder], target.isa, folder)
+            self._objects = compile_objects(
+                self._write_sources(),
+                [folder],
+                target.isa,
+                folder,
+                defines=placing(target.mcu, program.layout.regions),
+            )
             self.elf = self._link(target, self._objects, "net.elf")
             self._sizes = self._read_sizes()
             self._part = self._open(target)
@@ -130,9 +137,10 @@ class McuNet:
     ) -> ElfInfo:
         kept = [f"{self.program.name}_{what}" for what in entries] + [_CTX, _SIZES]
         folder = Path(self._folder.name)
-        memory = target.memory
+        defines = placing(target.mcu, self.program.layout.regions)
         built = build_elf(
-            sources, [folder], target.isa, folder / name, kept, memory=memory, boot=boot
+            sources, [folder], target.isa, folder / name, kept,
+            memory=target.memory, boot=boot, defines=defines,
         )  # fmt: skip
         for region, data in self._images.items():
             symbol = read_symbols(built.path)[f"{self.program.name}_image_{region}"]
@@ -254,6 +262,9 @@ def _note(target: Target, emulator: Emulator) -> str:
     """Return what a reader of the counts must know."""
     notes = [emulator.note]
     if target.mcu is not None and emulator.kind == "qemu":
-        board = " ".join(emulator.command[1:])
-        notes.append(f"sized at the part's own addresses, executed at those of {board}")
+        board, memory = " ".join(emulator.command[1:]), target.memory
+        own = "RAM" if memory and emulator.has_ram(memory) else "nothing"
+        notes.append(
+            f"sized at the part's own addresses; executed at those of {board}, {own} at its own"
+        )
     return "; ".join(note for note in notes if note)

@@ -11,6 +11,7 @@ from hysteron.targets.load import (
 from hysteron.targets.schema import (
     Compiler,
     Emulator,
+    ExtraMemory,
     Isa,
     Mcu,
     MemoryMap,
@@ -22,6 +23,7 @@ from hysteron.targets.schema import (
 __all__ = [
     "Compiler",
     "Emulator",
+    "ExtraMemory",
     "Isa",
     "Mcu",
     "MemoryMap",
