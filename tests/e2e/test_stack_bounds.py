@@ -49,7 +49,8 @@ def _digits(model: str, isa: str) -> CompiledModel:
     return compile_model(path, Options(target=isa, inputs=("uint8",)))
 
 
-def _check(compiled: CompiledModel, target: Target) -> None:
+def _check(compiled: CompiledModel, target: Target, least: float = 0.0) -> None:
+    """``least`` is how much of the bound an inference must use: some paths depend on data."""
     inputs = kernel_inputs(compiled.program, random_samples(compiled.model.graph, 2, 0))
     with McuNet(compiled.program, target) as net:
         net.run(inputs)
@@ -57,7 +58,7 @@ def _check(compiled: CompiledModel, target: Target) -> None:
         assert bound.nbytes is not None, bound.reason
         assert all(one.nbytes is not None for one in net.stack.functions.values())
         # Below 32 bytes painting sees nothing (boot.c).
-        assert 0 < net.peak_stack <= max(bound.nbytes, PAINT_MARGIN)
+        assert least * bound.nbytes < net.peak_stack <= max(bound.nbytes, PAINT_MARGIN)
         if isinstance(net._part, UnicornPart):
             _check_every_step(net, inputs)
 
@@ -80,13 +81,13 @@ def _check_every_step(net: McuNet, inputs: Any) -> None:
     walk = StackWalk(net.elf.path)
     bound = walk.bound(f"{net.program.name}_run").nbytes
     assert bound is not None and seen - {stop} <= walk.visited.keys()
-    assert bound // 2 < max(pointers) - min(pointers) <= bound
+    assert 0 < max(pointers) - min(pointers) <= bound
 
 
 @pytest.mark.parametrize("model", ["digits_mlp", pytest.param("digits_cnn", marks=SLOW)])
 @pytest.mark.parametrize(("isa", "family"), _BUILDS)
 def test_no_inference_of_digits_is_deeper_than_proven(isa: str, family: str, model: str) -> None:
-    _check(_digits(model, isa), _built_by(isa, family))
+    _check(_digits(model, isa), _built_by(isa, family), least=0.6)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hysteron.runners import build_elf
+from hysteron.runners import EmulatedMcu, build_elf
 from hysteron.runners.stack import StackWalk
 from hysteron.runners.toolchain import probe
 from hysteron.targets import known, load_isa
@@ -77,6 +77,24 @@ def test_a_callback_is_told_apart_from_the_function_itself(linked: tuple[str, Pa
 def test_a_function_that_is_not_there_has_no_bound(linked: tuple[str, Path]) -> None:
     bound = StackWalk(linked[1]).bound("absent")
     assert bound.nbytes is None and "no function 'absent'" in bound.reason
+
+
+def test_the_deepest_path_that_is_executed_reaches_the_bound(linked: tuple[str, Path]) -> None:
+    isa = load_isa(linked[0])
+    if "unicorn" not in {one.kind for one in isa.emulators}:
+        pytest.skip("paint and stepping need unicorn")
+    unicorn = pytest.importorskip("unicorn")
+    walk, mcu = StackWalk(linked[1]), EmulatedMcu(linked[1], isa)
+    lowest: list[int] = []
+    mcu._uc.hook_add(
+        unicorn.UC_HOOK_CODE, lambda core, *_: lowest.append(core.reg_read(mcu._machine.sp))
+    )
+    for name, argument in (("two_ways", 5), ("chain", 1), ("tail", 1)):
+        lowest.clear()
+        mcu.call(name, argument)
+        bound = walk.bound(name).nbytes
+        assert bound is not None and max(lowest) - min(lowest) == bound
+        assert mcu.peak_stack <= bound
 
 
 @pytest.mark.parametrize(
