@@ -13,6 +13,8 @@ from hysteron._assets import asset_dir
 from hysteron.cli import main
 from hysteron.driver.budgets import parse_bytes
 from hysteron.errors import InputError
+from hysteron.runners.net_stack import NetStack
+from hysteron.runners.stack import StackBound
 
 MLP = asset_dir("models") / "digits_mlp" / "digits_mlp.onnx"
 IMAGE_BYTES = 11_648
@@ -105,6 +107,35 @@ def test_the_header_and_the_report_hold_the_bound_of_every_function(
     (line,) = [one for one in header.splitlines() if "STACK_BYTES" in one]
     assert line.startswith(f"#define DIGITS_MLP_STACK_BYTES {bound}u /* proven for the deepest")
     assert line.endswith("without interrupts */")
+
+
+def test_a_stack_without_a_bound_passes_no_budget_and_gets_no_macro(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = NetStack({"run": StackBound(None, reason="recursion: f calls f")})
+    monkeypatch.setattr("hysteron.runners.mcu_net.net_stack", lambda elf, view: unknown)
+    code, record, err = _compile(capsys, tmp_path / "net", "--max-stack", "1M")
+    assert code == 2 and record["error"]["kind"] == "toolchain"
+    assert "no bound of the stack can be proven; got recursion: f calls f" in err
+    assert not (tmp_path / "net").exists()
+    code, _, _ = _compile(capsys, tmp_path / "net", "--max-flash", "1M")
+    report = json.loads((tmp_path / "net" / "report.json").read_text())
+    assert code == 0 and "STACK_BYTES" not in (tmp_path / "net" / "digits_mlp.h").read_text()
+    assert report["stack"]["bytes"] is None and "FLASH_BYTES" in report["sizes"]
+    assert report["stack"]["reason"] == "recursion: f calls f"
+
+
+def test_a_scrubbed_network_says_that_the_write_function_comes_on_top(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, _ = _compile(capsys, tmp_path / "net", "--ecc", "secded-39-32")
+    stack = json.loads((tmp_path / "net" / "report.json").read_text())["stack"]
+    assert code == 0 and {"scrub", "ecc"} <= set(stack["functions"])
+    assert stack["callback"]["function"] == "scrub"
+    assert 0 < stack["callback"]["called_at_bytes"] <= stack["functions"]["scrub"]
+    header = (tmp_path / "net" / "digits_mlp.h").read_text()
+    (line,) = [one for one in header.splitlines() if "STACK_BYTES" in one]
+    assert line.endswith("without interrupts and what your write function needs */")
 
 
 def test_a_part_too_small_is_refused_before_the_link_with_its_largest_users(

@@ -263,6 +263,8 @@ def _loop(at: int, one: int, two: int, state: State) -> Step:
     """WLS, DLS, LE and their tail-predicated forms: lr counts, one side leaves the loop."""
     distance = (two >> 1 & 0x3FF) << 2 | (two >> 11 & 1) << 1
     starts = two >> 13 == 7
+    if one & 0xFF80 == 0xF000 and two == 0xE801:  # VCTP: a mask of lanes
+        return Step(((at + 4, state),))
     if one & 0xFF80 != 0xF000 or not two & 1 or (starts and two & 0xFFF != 1):
         raise Unbounded(f"an instruction it does not know: {one:#06x} {two:#06x}")
     if one & 15 == PC and starts:  # LCTP
