@@ -107,6 +107,12 @@ class ToolchainError(HysteronError):
     kind = "toolchain"
 
 
+class BoardError(HysteronError):
+    """A board cannot be reached, does not answer, or runs something else."""
+
+    kind = "board"
+
+
 class InternalError(HysteronError):
     """Our own bug: an invariant does not hold. Exit code 3."""
 

@@ -75,29 +75,76 @@ INLINE void transpose16(__m512i *v)
     }
 }
 
-void hyst_int_tile(const void *tile, const void *weights, uint32_t k, uint32_t rows, int32_t *acc)
+/* Sixteen rows from r on, corrected; rows past the end hold anything. */
+INLINE void sixteen_rows(const unsigned char *x, const unsigned char *w, uint32_t k, uint32_t r,
+                         __m512i *sum)
 {
     const uint32_t stride = hyst_int_tile_stride(k), groups = (k + GROUP - 1u) / GROUP;
+    uint32_t j, g;
+    UNROLL16
+    for (j = 0; j < ROWS; j++) {
+        sum[j] = _mm512_set1_epi32(hyst_get_i32(w + 32u * 8u * stride, r + j));
+    }
+    for (g = 0; g < groups; g++) {
+        const __m512i four = _mm512_loadu_si512(x + (size_t)g * 64u);
+        UNROLL16
+        for (j = 0; j < ROWS; j++) {
+            const uint32_t weight = hyst_load32(w + (r + j) * stride, g);
+            sum[j] = _mm512_dpbusd_epi32(sum[j], four, _mm512_set1_epi32((int32_t)weight));
+        }
+    }
+}
+
+void hyst_int_tile(const void *tile, const void *weights, uint32_t k, uint32_t rows, int32_t *acc)
+{
     const unsigned char *x = (const unsigned char *)tile, *w = (const unsigned char *)weights;
-    uint32_t r, j, g;
+    uint32_t r, j;
     for (r = 0; r < rows; r += ROWS) {
         __m512i sum[ROWS];
-        UNROLL16
-        for (j = 0; j < ROWS; j++) { /* rows past the end: nobody reads them */
-            sum[j] = _mm512_set1_epi32(hyst_get_i32(w + 32u * 8u * stride, r + j));
-        }
-        for (g = 0; g < groups; g++) {
-            const __m512i four = _mm512_loadu_si512(x + (size_t)g * 64u);
-            UNROLL16
-            for (j = 0; j < ROWS; j++) {
-                const uint32_t weight = hyst_load32(w + (r + j) * stride, g);
-                sum[j] = _mm512_dpbusd_epi32(sum[j], four, _mm512_set1_epi32((int32_t)weight));
-            }
-        }
+        sixteen_rows(x, w, k, r, sum);
         transpose16(sum);
         UNROLL16
         for (j = 0; j < (uint32_t)HYST_INT_LANES; j++) {
             _mm512_storeu_si512(acc + j * 32u + r, sum[j]);
         }
     }
+}
+
+/* Thresholds of 32 rows, 0 past the end. */
+INLINE void read_limits(const hyst_limits *from, uint32_t rows, int32_t *limit)
+{
+    const uint32_t valid = 0xffffffffu >> (32u - rows);
+    const unsigned char *t = (const unsigned char *)from->t;
+    uint32_t i;
+    for (i = 0; i < 32u; i += 16u) {
+        const __mmask16 some = (__mmask16)(valid >> i);
+        const unsigned char *at = t + (size_t)(from->at + i) * (from->type == HYST_I16 ? 2u : 4u);
+        const __m512i wide = from->type == HYST_I16
+                                 ? _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(some, at))
+                                 : _mm512_maskz_loadu_epi32(some, at);
+        _mm512_storeu_si512(limit + i, wide);
+    }
+}
+
+void hyst_int_tile_bits(const void *tile, const void *weights, uint32_t k, uint32_t rows,
+                        const hyst_limits *limits, uint32_t *bits)
+{
+    const unsigned char *x = (const unsigned char *)tile, *w = (const unsigned char *)weights;
+    const uint32_t valid = 0xffffffffu >> (32u - rows);
+    __m512i found = _mm512_setzero_si512();
+    int32_t limit[32];
+    uint32_t r, j;
+    read_limits(limits, rows, limit);
+    for (r = 0; r < rows; r += ROWS) {
+        __m512i sum[ROWS], bit = _mm512_set1_epi32((int32_t)(1u << r));
+        sixteen_rows(x, w, k, r, sum);
+        UNROLL16
+        for (j = 0; j < ROWS; j++) {
+            const __mmask16 passes =
+                _mm512_cmpge_epi32_mask(sum[j], _mm512_set1_epi32(limit[r + j]));
+            found = _mm512_mask_or_epi32(found, passes, found, bit);
+            bit = _mm512_add_epi32(bit, bit);
+        }
+    }
+    _mm512_storeu_si512(bits, _mm512_and_si512(found, _mm512_set1_epi32((int32_t)valid)));
 }

@@ -83,3 +83,9 @@ void hyst_int_tile(const void *tile, const void *weights, uint32_t k, uint32_t r
         }
     }
 }
+
+void hyst_int_tile_bits(const void *tile, const void *weights, uint32_t k, uint32_t rows,
+                        const hyst_limits *limits, uint32_t *bits)
+{
+    hyst_int_tile_bits_of_sums(tile, weights, k, rows, limits, bits);
+}

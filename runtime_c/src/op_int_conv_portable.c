@@ -36,14 +36,14 @@ static void rows(const layer *l, uint32_t pixel, int32_t group)
     }
 }
 
-/* count <= 32 neighbouring positions, sixteen to a tile; weights are spread once for all. Lanes
+/* count <= 64 neighbouring positions, sixteen to a tile; weights are spread once for all. Lanes
  * without a position hold what they held before: nobody reads their sums. */
 static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
 {
     const uint32_t bits = hyst_plane_bytes(l->taps), first = (uint32_t)group * l->per_group;
     const uint32_t size = hyst_int_tile_bytes(l->taps);
     unsigned char *tiles = l->work, *weights = tiles + (count + LANES - 1u) / LANES * size;
-    int32_t pixel_of[32];
+    int32_t pixel_of[64];
     uint32_t i, o;
     for (i = 0; i < count; i++) {
         const int32_t at = (int32_t)(pixel + i);
@@ -55,12 +55,20 @@ static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
         const unsigned char *row = l->w + (first + o) * bits;
-        int32_t acc[HYST_INT_LANES * 32];
+        const hyst_limits limits = {l->sink.t, l->sink.t_type, first + o};
         hyst_int_tile_weights(row, l->p->x_type, l->taps, n, weights);
         for (i = 0; i < count; i += LANES) {
-            hyst_int_tile(tiles + i / LANES * size, weights, l->taps, n, acc);
-            hyst_sink_put_all(&l->sink, pixel_of + i, count - i < LANES ? count - i : LANES,
-                              first + o, n, acc);
+            const unsigned char *tile = tiles + i / LANES * size;
+            const uint32_t some = count - i < LANES ? count - i : LANES;
+            if (hyst_sink_is_plain(&l->sink)) {
+                uint32_t found[HYST_INT_LANES];
+                hyst_int_tile_bits(tile, weights, l->taps, n, &limits, found);
+                hyst_sink_put_words(&l->sink, pixel_of + i, some, first + o, n, found);
+            } else {
+                int32_t acc[HYST_INT_LANES * 32];
+                hyst_int_tile(tile, weights, l->taps, n, acc);
+                hyst_sink_put_all(&l->sink, pixel_of + i, some, first + o, n, acc);
+            }
         }
     }
 }

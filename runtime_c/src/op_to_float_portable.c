@@ -4,8 +4,8 @@
 #include "hyst/elements.h"
 #include "hyst/op_to_float.h"
 
-void hyst_to_float(const hyst_to_float_params *p, const void *x, const void *scale, void *out,
-                   void *scratch)
+void hyst_to_float(const hyst_to_float_params *p, const void *x, const void *scale, const void *zero,
+                   void *out, void *scratch)
 {
     const uint32_t count = (uint32_t)p->count;
     uint32_t i;
@@ -14,7 +14,9 @@ void hyst_to_float(const hyst_to_float_params *p, const void *x, const void *sca
         const int32_t n = hyst_get(x, p->x_type, count, i);
         float y;
         if (p->scaled) {
-            y = (float)n * hyst_get_f32(scale, i % (uint32_t)p->channels);
+            const uint32_t c = i % (uint32_t)p->channels;
+            const int64_t exact = zero ? (int64_t)n - (int64_t)hyst_get_i32(zero, c) : (int64_t)n;
+            y = (float)exact * hyst_get_f32(scale, c);
         } else {
             /* abs < 2^62 + 2^31 */
             const int64_t exact = (int64_t)p->num * (int64_t)n - (int64_t)p->zero_num;

@@ -6,44 +6,14 @@
 #include "hyst/xnor_rows.h"
 #include "hyst/xnor_sliced_conv.h"
 #include "hyst/xnor_tile.h"
+#include "hyst/xnor_tiled_conv.h"
 
 #define LANES ((uint32_t)HYST_TILE_LANES)
 
 /* Bytes of patches that leave room for rows of weights in a first-level cache. */
 #define CACHED 16384u
 
-typedef struct layer {
-    hyst_geometry g;
-    const hyst_xnor_conv_params *p;
-    const unsigned char *x, *w;
-    unsigned char *scratch;
-    uint32_t taps, patch; /* bits and padded bytes of one patch */
-    uint32_t per_group;   /* outputs of one group */
-    hyst_sink sink;
-} layer;
-
-/* Gathers one position; returns 1 when the mask was written and must be used. */
-static int32_t gather(const layer *l, int32_t pixel, int32_t group, unsigned char *sign,
-                      unsigned char *mask)
-{
-    const int32_t oy = pixel / l->g.out_w, ox = pixel % l->g.out_w;
-    const int32_t pad = l->g.pad_value;
-    const int32_t complete = hyst_patch_bits(&l->g, l->x, oy, ox, group, pad > 0, sign);
-    if (l->p->x_type == HYST_T2) {
-        const uint32_t size = (uint32_t)l->g.in_h * (uint32_t)l->g.in_w * (uint32_t)l->g.in_c;
-        uint32_t i;
-        hyst_patch_bits(&l->g, l->x + hyst_plane_bytes(size), oy, ox, group, pad < 0, mask);
-        for (i = 0; i < hyst_words(l->taps); i++) {
-            hyst_store(mask, i, hyst_load(mask, i) ^ hyst_load(sign, i));
-        }
-        return 1;
-    }
-    if (complete || pad != 0) {
-        return 0;
-    }
-    hyst_patch_mask(&l->g, oy, ox, group, mask);
-    return 1;
-}
+typedef hyst_xnor_layer layer;
 
 /* count <= 32 neighbouring positions: rows of weights stay in the cache over all of them. */
 static void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
@@ -53,7 +23,7 @@ static void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
     int32_t i;
     for (i = 0; i < count; i++) {
         unsigned char *sign = l->scratch + (uint32_t)i * 2u * l->patch;
-        masked |= (uint32_t)gather(l, pixel + i, group, sign, sign + l->patch) << i;
+        masked |= (uint32_t)hyst_xnor_gather(l, pixel + i, group, sign, sign + l->patch) << i;
     }
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
@@ -70,91 +40,13 @@ static void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
     }
 }
 
-/* Puts one gathered position into lane p of a tile, its mask too where there is one, and returns
- * its counted elements. */
-static int32_t spread(const layer *l, const unsigned char *sign, const unsigned char *mask,
-                      unsigned char *tile, uint32_t p)
-{
-    const uint32_t words = hyst_words(l->taps);
-    unsigned char *valid = tile + LANES * l->patch;
-    uint32_t counted = 0, i;
-    for (i = 0; i < words; i++) {
-        hyst_store(tile, i * LANES + p, hyst_load(sign, i));
-    }
-    if (!mask) {
-        return (int32_t)l->taps;
-    }
-    for (i = 0; i < words; i++) {
-        const hyst_word tail = i + 1u < words ? HYST_ALL_ONES : hyst_tail_mask(l->taps);
-        hyst_store(valid, i * LANES + p, hyst_load(mask, i) & tail);
-        counted += hyst_popcount(hyst_load(mask, i) & tail);
-    }
-    return (int32_t)counted;
-}
-
-/* The next multiple of 64 bytes: vectors then never cross a cache line. */
-static unsigned char *cache_line(unsigned char *p)
-{
-    return p + (64u - (uint32_t)((uintptr_t)p % 64u)) % 64u;
-}
-
-/* Complete positions that share a tile with others need a mask too: all of it. */
-static void fill_masks(const layer *l, unsigned char *tile, uint32_t lanes)
-{
-    unsigned char *valid = tile + LANES * l->patch;
-    uint32_t i, p;
-    for (i = 0; i < hyst_words(l->taps); i++) {
-        for (p = 0; p < lanes; p++) {
-            hyst_store(valid, i * LANES + p, HYST_ALL_ONES);
-        }
-    }
-}
-
-/* count <= 32 neighbouring positions, eight to a tile. Complete patches fill the lanes from the
- * front, those with a mask from the back, so that few tiles need one. Lanes without a position
- * hold what they held before: nobody reads their sums. */
-static void tiled(const layer *l, int32_t pixel, int32_t count, int32_t group)
-{
-    const uint32_t first = (uint32_t)group * l->per_group, size = 2u * LANES * l->patch;
-    const uint32_t lanes = ((uint32_t)count + LANES - 1u) / LANES * LANES;
-    unsigned char *sign = l->scratch, *tiles = cache_line(sign + 2u * l->patch);
-    int32_t counted[32] = {0}, pixel_of[32];
-    uint32_t front = 0, back = lanes, lane, o, t;
-    int32_t i;
-    for (lane = 0; lane < lanes; lane++) {
-        pixel_of[lane] = -1;
-    }
-    for (i = pixel; i < pixel + count; i++) {
-        const int32_t used = gather(l, i, group, sign, sign + l->patch);
-        lane = used ? --back : front++;
-        pixel_of[lane] = i;
-        counted[lane] = spread(l, sign, used ? sign + l->patch : NULL,
-                               tiles + lane / LANES * size, lane % LANES);
-    }
-    if (back < lanes) {
-        fill_masks(l, tiles + back / LANES * size, back % LANES);
-    }
-    for (o = 0; o < l->per_group; o += 32u) {
-        const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
-        const unsigned char *row = l->w + (first + o) * l->patch;
-        for (t = 0; t < lanes; t += LANES) {
-            const unsigned char *tile = tiles + t / LANES * size;
-            const int32_t masked = t + LANES > back; /* holds a lane from back on */
-            int32_t acc[HYST_TILE_LANES * 32];
-            hyst_xnor_tile(tile, masked ? tile + LANES * l->patch : NULL, row, l->taps, n,
-                           counted + t, acc);
-            hyst_sink_put_all(&l->sink, pixel_of + t, LANES, first + o, n, acc);
-        }
-    }
-}
-
 HYST_NEVER_INLINE void sliced(const layer *l, const hyst_sliced_layer *bits, int32_t pixel,
                               int32_t group)
 {
     const uint32_t blocks = hyst_sliced_blocks(bits->n);
     const uint32_t plane = (uint32_t)l->g.groups * blocks * l->taps * 4u;
     unsigned char *sign = l->scratch, *mask = sign + l->patch;
-    const void *valid = gather(l, pixel, group, sign, mask) ? mask : NULL;
+    const void *valid = hyst_xnor_gather(l, pixel, group, sign, mask) ? mask : NULL;
     hyst_sliced_list set, clear;
     int32_t acc[32];
     uint32_t b;
@@ -204,15 +96,20 @@ static void all_sliced(const layer *l, const void *sums)
     }
 }
 
+static int32_t at_once(const layer *l, int32_t tiled)
+{
+    const int32_t most = tiled ? l->patch > CACHED / 32u ? 16 : HYST_TILED_MOST : 32;
+    return l->p->tile < most ? l->p->tile : most;
+}
+
 void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w, const void *t,
                     const void *inv, void *out, void *out1, const void *sums, void *scratch)
 {
     const int32_t pixels = p->out_h * p->out_w;
-    int32_t tile = p->tile;
     /* 32-bit targets keep single pixels, so the linker drops the tiled code there. */
     const int32_t tiles_pay =
-        HYST_WORD_BITS == 64 && tile >= (int32_t)LANES && p->w_type != HYST_T2;
-    int32_t pixel, group;
+        HYST_WORD_BITS == 64 && p->tile >= (int32_t)LANES && p->w_type != HYST_T2;
+    int32_t pixel, group, tile;
     layer l;
     HYST_GEOMETRY(l.g, p);
     l.p = p;
@@ -236,14 +133,12 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
         all_sliced(&l, sums);
         return;
     }
-    if (tiles_pay && tile > 16 && l.patch > CACHED / 32u) {
-        tile = 16;
-    }
+    tile = at_once(&l, tiles_pay);
     for (pixel = 0; pixel < pixels; pixel += tile) {
         const int32_t count = pixels - pixel < tile ? pixels - pixel : tile;
         for (group = 0; group < p->groups; group++) {
             if (tiles_pay) {
-                tiled(&l, pixel, count, group);
+                hyst_xnor_tiled_conv(&l, pixel, count, group);
             } else {
                 rows(&l, pixel, count, group);
             }

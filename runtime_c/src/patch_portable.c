@@ -131,6 +131,32 @@ static void fill_ints(unsigned char *patch, int32_t type, int32_t value, uint32_
     }
 }
 
+/* Runs are a few pixels: a call of memcpy would take longer. */
+static void copy_few(unsigned char *to, const unsigned char *from, uint32_t bytes)
+{
+    uint32_t at = 0;
+    for (; at + 8u <= bytes; at += 8u) {
+        HYST_COPY(to + at, from + at, 8u);
+    }
+    for (; at < bytes; at++) {
+        to[at] = from[at];
+    }
+}
+
+/* A patch without taps outside whose rows are runs. */
+static void whole_rows(const hyst_walk *walk, const unsigned char *x, uint32_t bytes,
+                       unsigned char *patch)
+{
+    const hyst_geometry *g = walk->g;
+    const uint32_t row = (uint32_t)g->kernel_w * walk->depth * bytes;
+    int32_t kh;
+    for (kh = 0; kh < g->kernel_h; kh++, patch += row) {
+        const int32_t y = walk->top + kh * g->dilation_h;
+        const uint32_t from = (uint32_t)(y * g->in_w + walk->left) * walk->depth;
+        copy_few(patch, x + (size_t)from * bytes, row);
+    }
+}
+
 void hyst_patch_ints(const hyst_geometry *g, const void *x, int32_t type, int32_t oy, int32_t ox,
                      int32_t group, void *patch)
 {
@@ -140,6 +166,10 @@ void hyst_patch_ints(const hyst_geometry *g, const void *x, int32_t type, int32_
     hyst_walk walk;
     hyst_run run;
     hyst_walk_begin(&walk, g, oy, ox, group);
+    if (HYST_WORD_BITS == 64 && walk.complete && walk.whole) {
+        whole_rows(&walk, from, bytes, to);
+        return;
+    }
     if (!walk.complete) {
         fill_ints(to, type, g->pad_value, hyst_geometry_taps(g));
     }

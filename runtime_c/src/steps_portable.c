@@ -57,24 +57,26 @@ void hyst_sink_put(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t 
     }
 }
 
-void hyst_sink_put_all(const hyst_sink *sink, const int32_t *pixel_of, uint32_t count, uint32_t c0,
-                       uint32_t n, const int32_t *acc)
+void hyst_sink_put_words(const hyst_sink *sink, const int32_t *pixel_of, uint32_t count,
+                         uint32_t c0, uint32_t n, const uint32_t *bits)
 {
-    uint32_t bits[16], p, inverted;
-    if (sink->out_kind != HYST_OUT_B1 || sink->flips != 1u) {
-        for (p = 0; p < count; p++) {
-            if (pixel_of[p] >= 0) {
-                hyst_sink_put(sink, (uint32_t)pixel_of[p], c0, n, acc + 32u * p);
-            }
-        }
-        return;
-    }
-    hyst_ge_bits_of(acc, count, sink->t, sink->t_type, c0, n, bits);
-    inverted = (uint32_t)hyst_get_bits(sink->inv, c0, n);
+    const uint32_t inverted = (uint32_t)hyst_get_bits(sink->inv, c0, n);
+    uint32_t p;
     for (p = 0; p < count; p++) {
         if (pixel_of[p] >= 0) {
             put_bits(sink->out[0], (uint32_t)pixel_of[p] * sink->channels + c0, bits[p] ^ inverted,
                      n);
+        }
+    }
+}
+
+void hyst_sink_put_all(const hyst_sink *sink, const int32_t *pixel_of, uint32_t count, uint32_t c0,
+                       uint32_t n, const int32_t *acc)
+{
+    uint32_t p;
+    for (p = 0; p < count; p++) {
+        if (pixel_of[p] >= 0) {
+            hyst_sink_put(sink, (uint32_t)pixel_of[p], c0, n, acc + 32u * p);
         }
     }
 }

@@ -170,18 +170,23 @@ INLINE void all_rows(const operands *q, const unsigned char *row, uint32_t rows,
     }
 }
 
-void hyst_xnor_tile(const void *x, const void *mask, const void *rows_w, uint32_t k, uint32_t rows,
-                    const int32_t *counted, int32_t *acc)
+void hyst_xnor_tile(const hyst_tile *tile, const void *rows_w, uint32_t rows, int32_t *acc)
 {
     operands q;
-    q.x = (const unsigned char *)x;
-    q.mask = (const unsigned char *)mask;
-    q.whole = k / 64u;
-    q.partial = k % 64u > 0u;
-    q.tail = _mm256_set1_epi64x((long long)hyst_tail_mask(k));
-    if (mask) {
-        all_rows(&q, (const unsigned char *)rows_w, rows, 1, counted, acc);
+    q.x = (const unsigned char *)tile->x;
+    q.mask = (const unsigned char *)tile->mask;
+    q.whole = tile->k / 64u;
+    q.partial = tile->k % 64u > 0u;
+    q.tail = _mm256_set1_epi64x((long long)hyst_tail_mask(tile->k));
+    if (tile->mask) {
+        all_rows(&q, (const unsigned char *)rows_w, rows, 1, tile->counted, acc);
     } else {
-        all_rows(&q, (const unsigned char *)rows_w, rows, 0, counted, acc);
+        all_rows(&q, (const unsigned char *)rows_w, rows, 0, tile->counted, acc);
     }
+}
+
+void hyst_xnor_tile_bits(const hyst_tile *tile, const void *rows_w, uint32_t rows,
+                         const hyst_limits *limits, uint32_t *bits)
+{
+    hyst_xnor_tile_bits_of_sums(tile, rows_w, rows, limits, bits);
 }

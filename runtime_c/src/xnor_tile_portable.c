@@ -108,22 +108,27 @@ static void prepare(operands *q, const void *x, const void *mask, uint32_t k)
     }
 }
 
-void hyst_xnor_tile(const void *x, const void *mask, const void *rows_w, uint32_t k, uint32_t rows,
-                    const int32_t *counted, int32_t *acc)
+void hyst_xnor_tile(const hyst_tile *tile, const void *rows_w, uint32_t rows, int32_t *acc)
 {
     const unsigned char *row = (const unsigned char *)rows_w;
     operands q;
     uint32_t r, p;
-    prepare(&q, x, mask, k);
-    for (r = 0; r < rows; r++, row += hyst_plane_bytes(k)) {
+    prepare(&q, tile->x, tile->mask, tile->k);
+    for (r = 0; r < rows; r++, row += hyst_plane_bytes(tile->k)) {
         hyst_word differ[HYST_TILE_LANES] = {0};
-        if (mask) {
+        if (tile->mask) {
             one_row(&q, row, q.mask, differ);
         } else {
             one_row(&q, row, NULL, differ);
         }
         for (p = 0; p < LANES; p++) {
-            acc[p * 32u + r] = counted[p] - 2 * (int32_t)differ[p];
+            acc[p * 32u + r] = tile->counted[p] - 2 * (int32_t)differ[p];
         }
     }
+}
+
+void hyst_xnor_tile_bits(const hyst_tile *tile, const void *rows_w, uint32_t rows,
+                         const hyst_limits *limits, uint32_t *bits)
+{
+    hyst_xnor_tile_bits_of_sums(tile, rows_w, rows, limits, bits);
 }

@@ -1,6 +1,8 @@
-"""Makes the helper module beside the tests importable in any pytest import mode."""
+"""Makes the helper modules importable in any pytest import mode."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+_TESTS = Path(__file__).parents[1]
+for _folder in ("e2e", "unit/codegen", "kernels"):
+    sys.path.insert(0, str(_TESTS / _folder))

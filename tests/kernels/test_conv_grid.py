@@ -34,6 +34,7 @@ PADDINGS = ("valid", "same_zero", "same_one", "same_minus")
 OUTS = (("i32", 1), ("b1", 1), ("b1", 2), ("t2", 1))
 Case = tuple[XnorConv, tuple[TensorType, ...]]
 LAYOUTS = ("rows", "sliced")
+TILES = (1, 3, 5, 8, 16, 40, 64)
 #: Every n-th case runs always; all of them with the slow tests.
 SHARE = int(os.environ.get("HYSTERON_GRID_SHARE", "12"))
 
@@ -63,7 +64,7 @@ def grid() -> list[Case]:
             out=out,
             flips=flips,
             layout=layout,
-            tile=1 + len(cases) % 5,
+            tile=TILES[len(cases) % len(TILES)],
         )
         types = (
             TensorType("b1", (7, 6, channels)),

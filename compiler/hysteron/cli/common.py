@@ -24,12 +24,14 @@ from rich.progress import (
 )
 
 from hysteron.codegen.emit import tool_version
+from hysteron.driver.boards import Place
 from hysteron.driver.compile import CompiledModel, Options
 from hysteron.driver.ecc import NONE
 from hysteron.errors import HysteronError, InputError
 from hysteron.frontends.inputs import load_npy, quantize_input
 from hysteron.ir.graph import InputSpec
 from hysteron.ir.types import Array
+from hysteron.targets import known
 
 SCHEMA = 1
 
@@ -60,10 +62,15 @@ ToleranceOption = Annotated[
 TargetOption = Annotated[
     str,
     typer.Option(
-        "-t", "--target", help="See 'hysteron targets': host, an instruction set, a part."
+        "-t",
+        "--target",
+        help="See 'hysteron targets': host, an instruction set, a part, serial:PORT.",
     ),
 ]
 
+BaudOption = Annotated[
+    int | None, typer.Option("--baud", help="Bits per second of -t serial:PORT; default 115200.")
+]
 MaxFlashOption = Annotated[
     str | None, typer.Option("--max-flash", metavar="BYTES", help="Fail above it; K and M work.")
 ]
@@ -80,6 +87,9 @@ MemoryOption = Annotated[
 SettingOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="CONDITION=V[,V...]", help="A condition of the technology."),
+]
+SerialOption = Annotated[
+    bool, typer.Option("--serial", help="Add a firmware that 'run -t serial:PORT' talks to.")
 ]
 EccOption = Annotated[
     str | None,
@@ -120,6 +130,25 @@ def with_ecc(
     chosen = policy or stored_policy or Options.ecc_policy
     place = options.place if options.place is not None else stored.get("place")
     return replace(options, ecc=ecc, ecc_policy=chosen, place=place)
+
+
+def stored_options(
+    place: Place, stored: Mapping[str, Any], inputs: list[str] | None, **given: Any
+) -> Options:
+    """Return the options of a run: what was given, else what compile recorded in a folder."""
+    target = place.target
+    # A part described by a file of one's own has no name to look up.
+    if place.board is not None and target not in known("target"):
+        target = stored.get("target", target)
+    return Options(
+        target=target,
+        inputs=tuple(inputs or stored.get("inputs", ())),
+        sign_zero=given.get("sign_zero") or stored.get("sign_zero"),
+        weight_tolerance=given.get("weight_tolerance")
+        or float(stored.get("weight_tolerance", 0.0)),
+        outputs=stored.get("outputs", "logits"),
+        constant_time=bool(stored.get("constant_time")),
+    )
 
 
 def wants_json(arguments: list[str]) -> bool:

@@ -16,6 +16,7 @@ from hysteron.cli.common import (
     MaxRamOption,
     MaxStackOption,
     PlaceOption,
+    SerialOption,
     SignZeroOption,
     TargetOption,
     ToleranceOption,
@@ -66,6 +67,7 @@ def compile_command(
     max_flash: MaxFlashOption = None,
     max_ram: MaxRamOption = None,
     max_stack: MaxStackOption = None,
+    serial: SerialOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Write a self-contained C99 project for a model."""
@@ -81,6 +83,7 @@ def compile_command(
         with_model=not no_model,
         constant_time=constant_time,
         place=place,
+        serial=serial,
     )
     log = PassLog(dump_after)
     compiled = compile_model(model, with_ecc(options, ecc, ecc_policy, {}), log)

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from hysteron.cli.common import (
+    BaudOption,
     EccOption,
     EccPolicyOption,
     InputOption,
@@ -25,12 +26,19 @@ from hysteron.cli.common import (
     progress,
     read_labels,
     read_samples,
+    stored_options,
     with_ecc,
 )
 from hysteron.cli.excess import report_excess, show_excess
+from hysteron.driver.boards import find_place
 from hysteron.driver.budgets import over_after_run, over_before_link, parse_budgets
-from hysteron.driver.compile import Options, compile_model, kernel_inputs
-from hysteron.driver.devices import open_device, read_chip, resolve_model
+from hysteron.driver.compile import compile_model, kernel_inputs
+from hysteron.driver.devices import (
+    HostDevice,
+    open_device,
+    read_chip,
+    resolve_model,
+)
 from hysteron.errors import InputError
 from hysteron.runners.mcu_net import McuNet
 
@@ -46,6 +54,7 @@ def run(
     model: Annotated[Path, typer.Argument(help="An ONNX file, or a folder compile wrote.")],
     samples: Annotated[Path, typer.Option("--inputs", help=".npy, axis 0 is samples.")],
     target: TargetOption = "host",
+    baud: BaudOption = None,
     labels: Annotated[Path | None, typer.Option("--labels", help=".npy, one class each.")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write scores as .npy.")] = None,
     inputs: InputOption = None,
@@ -61,17 +70,13 @@ def run(
     max_stack: MaxStackOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Run the compiled model on this machine or an emulated part, and count."""
+    """Run the compiled model on this machine, an emulated part or a board, and count."""
     path, stored = resolve_model(model)
-    options = Options(
-        target=target,
-        inputs=tuple(inputs or stored.get("inputs", ())),
-        sign_zero=sign_zero or stored.get("sign_zero"),
-        weight_tolerance=float(stored.get("weight_tolerance", 0.0)),
-    )
     budgets = parse_budgets(max_flash, max_ram, max_stack)
+    place = find_place(target, baud)
+    options = stored_options(place, stored, inputs, sign_zero=sign_zero)
     compiled = compile_model(path, with_ecc(options, ecc, ecc_policy, stored))
-    if over := over_before_link(compiled, budgets):
+    if over := over_before_link(compiled, budgets, on_board=place.board is not None):
         return report_excess("run", over, as_json)
     chunk = read_samples(compiled, samples)
     if limit:
@@ -81,15 +86,23 @@ def run(
     deployed = kernel_inputs(compiled.program, chunk)
     classes, scores = [], []
     images = None if chip is None else read_chip(compiled, chip)
-    with open_device(compiled, images) as device, progress("running", count, as_json) as advance:
-        step = 512 if compiled.target.is_host else 32
+    with (
+        open_device(compiled, images, place.board) as device,
+        progress("running", count, as_json) as advance,
+    ):
+        step = 512 if isinstance(device, HostDevice) else 32
         for start in range(0, count, step):
             part = {name: array[start : start + step] for name, array in deployed.items()}
             result = device.run(part)
             classes.append(result["class"])
             scores.append(result["scores"])
             advance(result["class"].shape[0])
-        fields: dict[str, Any] = {"samples": count, "target": target, **_COUNTS, **device.counts()}
+        fields: dict[str, Any] = {
+            "samples": count,
+            "target": place.target,
+            **_COUNTS,
+            **device.counts(),
+        }
         over = over_after_run(device, budgets) if isinstance(device, McuNet) else []
     winner = np.concatenate(classes)
     fields["correct"] = None if truth is None else int((winner == truth).sum())

@@ -15,6 +15,8 @@ from hysteron.errors import ToolchainError
 from hysteron.runners import choose_emulator, probe
 from hysteron.targets import Isa, Mcu, known, load_target
 
+_BOARD = "serial:PORT[:BAUD]"
+
 
 @app.command("targets")
 def targets(
@@ -35,12 +37,18 @@ def targets(
             {"name": target, "isa": found.isa.name, "title": title, "runs_on": _runner(found)}
         )
     if as_json:
-        emit("targets", {"targets": rows})
+        emit("targets", {"targets": rows, "boards": [_BOARD]})
         return
     table = Table("target", "instruction set", "runs on", "what")
     for row in rows:
         table.add_row(row["name"], row["isa"], row["runs_on"], row["title"])
-    console(False).print(table)
+    out = console(False)
+    out.print(table)
+    out.print(
+        f"{_BOARD}: a board with the firmware that 'compile -t TARGET --serial' wrote; "
+        "for run and verify",
+        markup=False,
+    )
 
 
 def _runner(target: Any) -> str:

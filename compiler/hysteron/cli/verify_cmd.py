@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from hysteron.cli.common import (
+    BaudOption,
     EccOption,
     EccPolicyOption,
     InputOption,
@@ -22,9 +23,11 @@ from hysteron.cli.common import (
     progress,
     read_labels,
     read_samples,
+    stored_options,
     with_ecc,
 )
-from hysteron.driver.compile import Options, compile_model
+from hysteron.driver.boards import find_place
+from hysteron.driver.compile import compile_model
 from hysteron.driver.devices import open_device, resolve_model
 from hysteron.driver.verify import Verification, make_witness
 from hysteron.driver.verify import verify as run_verification
@@ -39,6 +42,7 @@ def verify(
     samples: Annotated[Path, typer.Option("--inputs", help=".npy, axis 0 is samples.")],
     labels: Annotated[Path | None, typer.Option("--labels", help=".npy, one class each.")] = None,
     target: TargetOption = "host",
+    baud: BaudOption = None,
     inputs: InputOption = None,
     ecc: EccOption = None,
     ecc_policy: EccPolicyOption = None,
@@ -51,11 +55,9 @@ def verify(
     if witness not in WITNESSES:
         raise InputError(f"unknown witness '{witness}'", wanted=", ".join(WITNESSES))
     path, stored = resolve_model(model)
-    options = Options(
-        target=target,
-        inputs=tuple(inputs or stored.get("inputs", ())),
-        sign_zero=sign_zero or stored.get("sign_zero"),
-        weight_tolerance=weight_tolerance or float(stored.get("weight_tolerance", 0.0)),
+    place = find_place(target, baud)
+    options = stored_options(
+        place, stored, inputs, sign_zero=sign_zero, weight_tolerance=weight_tolerance
     )
     compiled = compile_model(path, with_ecc(options, ecc, ecc_policy, stored))
     chunk = read_samples(compiled, samples)
@@ -68,9 +70,12 @@ def verify(
             engine = make_witness(compiled.model.model_bytes)
         except ToolchainError as error:
             notes.append(f"no witness: {error.message()}")
-    with open_device(compiled) as device, progress("verifying", count, as_json) as advance:
+    with (
+        open_device(compiled, board=place.board) as device,
+        progress("verifying", count, as_json) as advance,
+    ):
         result = run_verification(compiled, chunk, truth, device, engine, advance)
-    fields: dict[str, Any] = {**result.as_dict(), "target": target, "notes": notes}
+    fields: dict[str, Any] = {**result.as_dict(), **place.fields(), "notes": notes}
     if as_json:
         emit("verify", fields)
     else:

@@ -17,6 +17,8 @@ import jinja2
 from hysteron.codegen.ecc_views import ecc_report
 from hysteron.codegen.names import comment_text
 from hysteron.codegen.runtime_files import abi_number, runtime_files
+from hysteron.codegen.serial_files import TEMPLATES as SERIAL
+from hysteron.codegen.serial_files import board_sources, serial_context
 from hysteron.codegen.views import ModelView, kernel_op, model_view
 from hysteron.errors import InputError, InternalError
 from hysteron.image.layout import executed
@@ -43,7 +45,7 @@ def emit_project(program: Program, measured: Measured | None = None) -> Files:
     The same program gives the same bytes.
     """
     view, measured = model_view(program), measured or Measured()
-    files = emit_sources(program, view, measured)
+    files = emit_sources(program, view, measured, serial=bool(program.options.get("serial")))
     files["image.json"] = program.layout.to_json().encode()
     files["report.json"] = _json(_report(program, measured))
     if program.model is not None:
@@ -52,13 +54,21 @@ def emit_project(program: Program, measured: Measured | None = None) -> Files:
 
 
 def emit_sources(
-    program: Program, view: ModelView | None = None, measured: Measured | None = None
+    program: Program,
+    view: ModelView | None = None,
+    measured: Measured | None = None,
+    *,
+    serial: bool = False,
 ) -> Files:
-    """Return only what a compiler reads: sources, headers and build files."""
+    """Return only what a compiler reads: sources, headers and build files.
+
+    ``serial`` adds a firmware that answers over a serial line (docs/board.md).
+    """
     view, measured = view or model_view(program), measured or Measured()
-    runtime = _runtime(program, view)
+    runtime = _runtime(program, view, serial)
     name = view.name
     sources = [f"{name}.c", f"{name}_image.c", *(path for path in runtime if path.endswith(".c"))]
+    sources += [f"{name}_serial.c"] if serial else []
     flags = _portable_flags(program)
     context: dict[str, Any] = {
         "m": view,
@@ -81,6 +91,11 @@ def emit_sources(
         ("Makefile", "Makefile.j2"),
     ):
         files[path] = render(template, program, context)
+    if serial:
+        context |= serial_context(program)
+        for path, template in SERIAL.items():
+            files[path.format(name=name)] = render(template, program, context)
+        files |= board_sources(program)
     return files
 
 
@@ -130,11 +145,12 @@ def _banner(program: Program) -> str:
     return comment_text(text)
 
 
-def _runtime(program: Program, view: ModelView) -> Files:
+def _runtime(program: Program, view: ModelView, serial: bool) -> Files:
     stems = ["container", "crc32"]
     for node in executed(program.final, program.plan.steps):
         stems += kernel_op(node).SOURCES
     headers = [*view.headers, "hyst/abi.h", "hyst/status.h", "hyst/container.h"]
+    headers += ["hyst/serial.h"] if serial else []
     return runtime_files(headers, sorted(set(stems)), program.isa.kernel_suffixes)
 
 

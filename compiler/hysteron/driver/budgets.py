@@ -75,11 +75,19 @@ def parse_budgets(flash: str | None, ram: str | None, stack: str | None) -> Budg
     return Budgets(parse_bytes(flash), parse_bytes(ram), parse_bytes(stack))
 
 
-def over_before_link(compiled: CompiledModel, budgets: Budgets) -> list[Excess]:
+def over_before_link(
+    compiled: CompiledModel, budgets: Budgets, *, on_board: bool = False
+) -> list[Excess]:
     """Return what breaks the budgets whatever the compiler does.
 
-    Raises InputError for a host target, where nothing of this is measured.
+    Raises InputError for a host target and on a board, where nothing of this is
+    measured.
     """
+    if budgets and on_board:
+        raise InputError(
+            "a board does not measure its memory", got="a budget with -t serial",
+            fix=f"check it on the emulated part: -t {compiled.target.name}",
+        )  # fmt: skip
     if budgets and compiled.target.is_host:
         raise InputError(
             "budgets are for microcontrollers", got=f"target {compiled.target.name}",

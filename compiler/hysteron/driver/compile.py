@@ -49,6 +49,7 @@ class Options:
     ecc: str | None = None
     ecc_policy: str = AS_READ
     place: str | None = None
+    serial: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,7 @@ def _layout(target: Target, options: Options) -> str:
 
 def _tile(target: Target) -> int:
     """Return the pixels gathered at once: 64-bit hosts have caches and RAM to spare."""
-    return 32 if target.isa.word_bits == 64 else 1
+    return 64 if target.isa.word_bits == 64 else 1
 
 
 def _stem(model: Any) -> str:
@@ -138,6 +139,7 @@ def _recorded(options: Options, protected: bool) -> dict[str, Any]:
         "constant_time": options.constant_time,
         **ecc,
         **({"place": options.place} if options.place is not None else {}),
+        **({"serial": True} if options.serial else {}),
     }
 
 

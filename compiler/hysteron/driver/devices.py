@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,11 +12,13 @@ from hysteron.codegen.emit import GENERATOR, Measured, emit_project, write_proje
 from hysteron.driver.budgets import Budgets, Excess, over_after_run, over_before_link
 from hysteron.driver.compile import CompiledModel, kernel_inputs
 from hysteron.driver.samples import random_samples
-from hysteron.errors import InputError, InternalError, ToolchainError
+from hysteron.errors import CapacityError, InputError, InternalError, ToolchainError
 from hysteron.host.bridge import Net
 from hysteron.image.layout import check_images
 from hysteron.ir.types import Array
+from hysteron.runners.board_net import BoardNet
 from hysteron.runners.mcu_net import PAINT_MARGIN, McuNet
+from hysteron.runners.serial_part import SerialPart
 
 
 class Device(Protocol):
@@ -53,18 +55,39 @@ class HostDevice:
 
 @contextmanager
 def open_device(
-    compiled: CompiledModel, images: Mapping[str, bytes] | None = None
+    compiled: CompiledModel,
+    images: Mapping[str, bytes] | None = None,
+    board: SerialPart | None = None,
 ) -> Iterator[Device]:
-    """Yield the device of the compiled target, with other images when given.
+    """Yield the compiled target's device or ``board``, with other images when given.
 
-    Raises ToolchainError, CapacityError, and InputError for images of another
-    layout.
+    A board is not written to: it must hold those images already. Raises
+    ToolchainError, CapacityError, BoardError, and InputError for images of
+    another layout.
     """
+    if board is not None:
+        with closing(board):
+            yield BoardNet(compiled.program, board, images, _sizes(compiled))
+        return
     if compiled.target.is_host:
         yield HostDevice(Net(compiled.program, images))
         return
     with McuNet(compiled.program, compiled.target, images=images) as net:
         yield net
+
+
+def _sizes(compiled: CompiledModel) -> Callable[[], dict[str, int]]:
+    """Return a function that gives flash, RAM and the proven stack as reports name them."""
+
+    def measure() -> dict[str, int]:
+        try:
+            sizes = measured(compiled).sizes
+        except CapacityError:
+            return {}
+        names = {"STACK_BYTES": "stack_bound_bytes"}
+        return {names.get(name, name.lower()): size for name, size in sizes.items()}
+
+    return measure
 
 
 def measured(compiled: CompiledModel) -> Measured:

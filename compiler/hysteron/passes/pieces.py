@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from hysteron.errors import InternalError
 from hysteron.exact import Number, floor, sign
 
 
@@ -47,8 +48,15 @@ class Pieces:
         return Pieces(lo, hi, ((Segment(lo, Fraction(1), Fraction(0)),),))
 
     def widened(self, count: int) -> tuple[Channel, ...]:
-        """Return one channel per entry, repeating a shared one."""
-        return self.channels * count if len(self.channels) == 1 else self.channels
+        """Return one channel per entry; a multiple of their number repeats them in turn.
+
+        Storage is channels-last, so entry e of per-position functions belongs to
+        channel e modulo their number.
+        """
+        times, rest = divmod(count, len(self.channels))
+        if rest:
+            raise InternalError(f"{len(self.channels)} functions for {count} channels")
+        return self.channels * times
 
     def affine(self, scale: Sequence[Number], offset: Sequence[Number]) -> Pieces:
         """Return scale * f + offset; lists of length 1 serve all channels."""

@@ -1,5 +1,6 @@
 """Targets as data: instruction sets and parts, one TOML file each."""
 
+from hysteron.targets.board import SerialName, serial_name
 from hysteron.targets.load import (
     cpu_features,
     known,
@@ -28,6 +29,7 @@ __all__ = [
     "Mcu",
     "MemoryMap",
     "Region",
+    "SerialName",
     "Sourced",
     "Target",
     "cpu_features",
@@ -36,4 +38,5 @@ __all__ = [
     "load_isa",
     "load_mcu",
     "load_target",
+    "serial_name",
 ]

@@ -14,6 +14,7 @@ import msgspec
 
 from hysteron._assets import asset_dir
 from hysteron.errors import TargetError
+from hysteron.targets.board import PREFIX
 from hysteron.targets.schema import Isa, Mcu, Target
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -109,6 +110,11 @@ def load_target(name: str) -> Target:
     if name in known("mcu"):
         mcu = load_mcu(name)
         return Target(name, load_isa(mcu.isa), mcu)
+    if name.startswith(PREFIX):
+        raise TargetError(
+            "a board is no target to compile for", got=f"'{name}'",
+            fix="compile -t TARGET --serial, then run or verify -t serial:PORT",
+        )  # fmt: skip
     raise _unknown("target", name)
 
 

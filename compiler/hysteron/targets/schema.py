@@ -64,7 +64,9 @@ class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
     the emulator spells it, ``command`` starts an emulator that is a program.
     ``vectors_base`` is where the processor looks for its first instruction, if
     not at the start of flash. ``ram_windows`` are more memories of its board, first address and
-    bytes: RAM of a part that fits into one lies there. ``note`` is what a report must add.
+    bytes: RAM of a part that fits into one lies there. ``uart`` is the kind of the first serial
+    port (``runtime_c/freestanding/uart_<kind>.c``), at ``uart_base`` where the kind does not fix
+    it (as QEMU's ``info mtree`` prints it). ``note`` is what a report must add.
     """
 
     kind: Literal["unicorn", "qemu", "simavr"]
@@ -75,6 +77,8 @@ class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
     command: tuple[str, ...] = ()
     vectors_base: int | None = None
     ram_windows: tuple[tuple[int, int], ...] = ()
+    uart: Literal["", "cmsdk", "16550", "nrf51", "avr"] = ""
+    uart_base: int = 0
     note: str = ""
 
     def has_ram(self, memory: MemoryMap) -> bool:

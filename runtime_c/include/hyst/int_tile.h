@@ -9,6 +9,7 @@
 #define HYST_INT_TILE_H
 
 #include "hyst/elements.h"
+#include "hyst/ge_bits.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,6 +43,21 @@ void hyst_int_tile_weights(const void *rows_w, int32_t type, uint32_t k, uint32_
 /* acc[p * 32 + r] = sum of x * w over the k elements of lane p and row r, for r < rows; entries
  * past rows become undefined. abs(acc) <= 255 * k < 2^31. */
 void hyst_int_tile(const void *tile, const void *weights, uint32_t k, uint32_t rows, int32_t *acc);
+
+/* The same sums compared at once: bit r of bits[p] = [acc[p * 32 + r] >= threshold r] for r < rows,
+ * 0 above. Only rows thresholds are read. */
+void hyst_int_tile_bits(const void *tile, const void *weights, uint32_t k, uint32_t rows,
+                        const hyst_limits *limits, uint32_t *bits);
+
+/* For variants whose sums leave registers anyway. */
+static inline void hyst_int_tile_bits_of_sums(const void *tile, const void *weights, uint32_t k,
+                                              uint32_t rows, const hyst_limits *limits,
+                                              uint32_t *bits)
+{
+    int32_t acc[HYST_INT_LANES * 32];
+    hyst_int_tile(tile, weights, k, rows, acc);
+    hyst_ge_bits_of(acc, HYST_INT_LANES, limits->t, limits->type, limits->at, rows, bits);
+}
 
 /* The form of the vector variants: four elements of every lane together, signed ones as x + 128.
  * Bytes past k hold anything and meet weights of 0. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Integers to binary32.
  *
- * out = f32(num * n - zero_num) / f32(den), or f32(n) * scale[c] when scaled. den >= 1.
+ * out = f32(num * n - zero_num) / f32(den), or f32(n - zero[c]) * scale[c] when scaled; zero
+ * may be NULL: 0. den >= 1.
  * Buffers are aligned to 8 bytes (4 on 32-bit targets) and do not overlap. Any bytes in
  * constants are memory-safe and defined. */
 #ifndef HYST_OP_TO_FLOAT_H
@@ -24,8 +25,8 @@ typedef struct hyst_to_float_params {
     int32_t zero_num;
 } hyst_to_float_params;
 
-void hyst_to_float(const hyst_to_float_params *p, const void *x, const void *scale, void *out,
-                   void *scratch);
+void hyst_to_float(const hyst_to_float_params *p, const void *x, const void *scale, const void *zero,
+                   void *out, void *scratch);
 /* cffi:end */
 
 #ifdef __cplusplus

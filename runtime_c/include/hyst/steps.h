@@ -40,6 +40,16 @@ void hyst_sink_put(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t 
 void hyst_sink_put_all(const hyst_sink *sink, const int32_t *pixel_of, uint32_t count, uint32_t c0,
                        uint32_t n, const int32_t *acc);
 
+/* 1 when an output is [acc >= t] XOR inv alone: one plane, one flip. */
+static inline int32_t hyst_sink_is_plain(const hyst_sink *sink)
+{
+    return sink->out_kind == HYST_OUT_B1 && sink->flips == 1u;
+}
+
+/* Writes comparisons of count positions, plain sinks only: bits[p] holds those of n channels. */
+void hyst_sink_put_words(const hyst_sink *sink, const int32_t *pixel_of, uint32_t count,
+                         uint32_t c0, uint32_t n, const uint32_t *bits);
+
 /* Writes bits of plane p < 2 of the same channels: XOR_f [acc >= t[p,f,c]], before inversion.
  * Bits from n on are ignored. */
 void hyst_sink_bits(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t n, uint32_t p,

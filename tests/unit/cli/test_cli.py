@@ -64,7 +64,9 @@ def _tree(folder: Path) -> dict[str, bytes]:
 
 
 def test_targets_prints_one_object_per_question(capsys: pytest.CaptureFixture[str]) -> None:
-    names = [row["name"] for row in _json(capsys, "targets")["targets"]]
+    record = _json(capsys, "targets")
+    names = [row["name"] for row in record["targets"]]
+    assert record["boards"] == ["serial:PORT[:BAUD]"]
     assert "host" in names and "cortex-m0" in names and len(names) == len(set(names))
     assert _json(capsys, "targets", "cortex-m0")["name"] == "cortex-m0"
 
@@ -85,6 +87,15 @@ def test_compile_then_verify_and_run_take_the_folder(
     ran = _json(capsys, "run", "net", "--inputs", samples, "-o", "scores.npy")
     assert ran["samples"] == 8 and ran["instructions_per_inference"] is None
     assert np.load("scores.npy").shape == (8, 10)
+
+
+def test_run_takes_the_kind_of_outputs_a_folder_was_compiled_with(
+    capsys: pytest.CaptureFixture[str], samples: Path
+) -> None:
+    options = ("--input", "uint8", "--outputs", "probabilities")
+    _json(capsys, "compile", MLP, "-o", "net", *options)
+    _json(capsys, "run", "net", "--inputs", samples, "-o", "scores.npy")
+    assert np.allclose(np.load("scores.npy").sum(axis=1), 1.0)
 
 
 def test_run_counts_labels_and_limits(capsys: pytest.CaptureFixture[str], samples: Path) -> None:

@@ -82,7 +82,7 @@ class IntConv(KernelOp):
         check_dtype(self, "x", x, "u8", "i8", "i16")
         shape = infer_conv(self, self, x, w, BITS)
         check_field(self, "layout", self.layout, tuple(LAYOUT_CODES))
-        check_range(self, "tile", self.tile, 1, 32)
+        check_range(self, "tile", self.tile, 1, 64)
         check_range(self, "pad_value", self.pad_value, *LIMITS[x.dtype])
         limit = 2**16 - 1 if self.layout == "sliced" else I32_MAX
         check_range(self, "K", conv_taps(w), 1, limit)
@@ -138,7 +138,7 @@ class IntConv(KernelOp):
                 for pad_value in (0, 100):
                     out, flips = kinds[number % len(kinds)]
                     x, w = operands[number // 3 % len(operands)]
-                    tile = (1, 32, 16)[number % 3]
+                    tile = (1, 64, 16)[number % 3]
                     number += 1
                     op = cls(
                         **fields,

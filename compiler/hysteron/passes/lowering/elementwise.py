@@ -14,6 +14,7 @@ from hysteron.ir.graph import Node
 from hysteron.ir.types import Array
 from hysteron.passes.lowering.emitter import Emitter, Refused
 from hysteron.passes.lowering.floats import float_binary, float_consts, float_sign
+from hysteron.passes.lowering.orders import floats_like, stored_like
 from hysteron.passes.lowering.storage import kernel, stored, to_floats
 from hysteron.passes.lowering.values import (
     Compared,
@@ -38,8 +39,7 @@ def lower_binary(em: Emitter, node: Node, a: Operand, b: Operand, *, real: bool)
         return _with_constant(em, node, a, b, kind, real=real)
     if real or not (isinstance(a, Lattice) and isinstance(b, Lattice)):
         left, right = to_floats(em, a, node.origin), to_floats(em, b, node.origin)
-        if left.shape != right.shape or not np.array_equal(left.index, right.index):
-            raise Refused(f"{node.origin}: the two operands are stored in different orders")
+        right = floats_like(em, right, left, node.origin)
         out = em.one(
             kernel("float_binary", kind=kind, constant=False),
             (left.tensor, right.tensor),
@@ -155,9 +155,8 @@ def _integer_sum(em: Emitter, node: Node, a: Lattice, b: Lattice) -> Lattice:
     if node.op.name not in ("add", "sub"):
         raise Refused(f"{node.origin}: product of two activations")
     left, right = stored(em, a, node.origin), stored(em, b, node.origin)
+    right = stored_like(em, right, left, node.origin)
     lines = _summed_lines(node, left, right)
-    if left.shape != right.shape or not np.array_equal(left.index, right.index):
-        raise Refused(f"{node.origin}: the two operands are stored in different orders")
     ratio = lines[0][0][0] / lines[0][1][0]
     p, q = ratio.numerator, ratio.denominator
     reach = [max(abs(v.pieces.lo), abs(v.pieces.hi)) for v in (left, right)]

@@ -13,9 +13,9 @@ from hysteron.ir.graph import Node
 from hysteron.ir.types import LIMITS, Array
 from hysteron.ops.source.conv import Conv
 from hysteron.passes.lowering.emitter import Emitter, Refused, flat_index
+from hysteron.passes.lowering.movement import padded_in_floats
+from hysteron.passes.lowering.orders import as_map, in_logical_order
 from hysteron.passes.lowering.storage import (
-    as_map,
-    in_logical_order,
     kernel,
     recoded,
     retyped,
@@ -235,6 +235,12 @@ def _padding(node: Node, operand: Operand, window: Window) -> tuple[tuple[int, i
         real = own
     if not any(pads):
         return pads, 0
+    if operand.slope == 0:  # a constant tensor: its integers say nothing
+        if real != operand.offset:
+            raise Refused(
+                f"{node.origin}: a tensor that is always {operand.offset} padded by {real}"
+            )
+        return pads, 0
     code = (real - operand.offset) / operand.slope
     low, high = LIMITS[operand.dtype]
     if code.denominator == 1 and not low <= code <= high:
@@ -277,8 +283,9 @@ def _float_weights(rows: Array) -> tuple[Array, str]:
 def _float_conv(
     em: Emitter, node: Node, x: Value, taps: Array, window: Window, group: int, one_d: bool
 ) -> Floats:
-    channels, height, width = x.index.shape
-    floats = to_floats(em, x, node.origin)
+    padded = isinstance(x, Lattice) and x.pad is not None
+    floats = padded_in_floats(em, node, x) if padded else to_floats(em, x, node.origin)  # type: ignore[arg-type]
+    channels, height, width = floats.index.shape
     tensor = as_map(em, floats, channels, (height, width), node.origin)
     weights, dtype = _float_weights(taps)
     op = kernel("float_conv", **window_fields(window), groups=group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,18 +11,18 @@ import numpy as np
 from hysteron.exact import sign
 from hysteron.ir.graph import Node
 from hysteron.passes.lowering.emitter import Emitter, Refused, flat_index
+from hysteron.passes.lowering.orders import as_map, channel_functions, in_logical_order
 from hysteron.passes.lowering.storage import (
     PACKED,
-    as_map,
     kernel,
-    retyped,
+    rounded,
     stored,
     three_valued,
     to_floats,
     widened,
 )
 from hysteron.passes.lowering.values import Compared, Floats, Lattice, Value, standard_index
-from hysteron.passes.pieces import Channel, Pieces
+from hysteron.passes.pieces import Channel, Pieces, as_rational
 
 
 def lower_concat(em: Emitter, node: Node, parts: list[Value], *, real: bool) -> Value:
@@ -46,7 +47,9 @@ def lower_concat(em: Emitter, node: Node, parts: list[Value], *, real: bool) -> 
     low, high = min(b.pieces.lo for b in bases), max(b.pieces.hi for b in bases)
     channels: list[Channel] = []
     for base in bases:
-        spread = base.pieces.widened(base.index.shape[0])
+        count = base.index.shape[0]
+        spread = channel_functions(base, node.origin)
+        spread = spread * count if len(spread) == 1 else spread
         channels += [(channel[0]._replace(start=low),) for channel in spread]
     if all(channel == channels[0] for channel in channels):
         channels = channels[:1]
@@ -59,10 +62,7 @@ def lower_concat(em: Emitter, node: Node, parts: list[Value], *, real: bool) -> 
 def _joined(em: Emitter, node: Node, parts: list[Value]) -> tuple[str, tuple[int, ...], np.ndarray]:
     ranks = {p.index.ndim for p in parts}
     if ranks == {1}:
-        for p in parts:
-            if not np.array_equal(p.index, np.arange(p.index.size)):
-                raise Refused(f"{node.origin}: concatenation of vectors stored in another order")
-        ids = tuple(retyped(em, p.tensor, (p.index.size,), node.origin) for p in parts)
+        ids = tuple(in_logical_order(em, p, node.origin) for p in parts)
         size = sum(p.index.size for p in parts)
         return em.one(kernel("concat", axis=0), ids, node.origin), (size,), flat_index((size,))
     maps = []
@@ -100,6 +100,24 @@ def lower_pad(em: Emitter, node: Node, x: Value) -> Value:
     if x.pool is not None or x.mean or _is_step(x):
         x = stored(em, x, node.origin)
     return replace(x, pad=amount, pad_value=(value,))
+
+
+def padded_in_floats(em: Emitter, node: Node, x: Lattice) -> Floats:
+    """Return a lattice with a pending pad in binary32: the pad is rounded as its lattice is."""
+    assert x.pad is not None
+    base = stored(em, replace(x, pad=None, pad_value=()), node.origin)
+    line, value = base.pieces.uniform_affine(), as_rational(x.pad_value[0])
+    if line is None or value is None or any(sign(v - value) for v in x.pad_value):
+        raise Refused(f"{node.origin}: a pad of several values before a real-tier node")
+    (slope, offset), ends = line, (base.pieces.lo, base.pieces.hi)
+    den = math.lcm(slope.denominator, offset.denominator)
+    values = [*(slope * n + offset for n in ends), value]
+    if den >= 2**24 or any(abs(v * den) >= 2**24 for v in values):
+        raise Refused(f"{node.origin}: a pad before a real-tier node that binary32 rounds twice")
+    floats = to_floats(em, base, node.origin)
+    out = _padded_floats(em, node, floats, x.pad, float(rounded(value)))
+    assert isinstance(out, Floats)
+    return out
 
 
 def _padded_floats(

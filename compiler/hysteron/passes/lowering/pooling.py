@@ -11,13 +11,8 @@ import numpy as np
 from hysteron.exact import sign
 from hysteron.ir.graph import Node
 from hysteron.passes.lowering.emitter import Emitter, Refused, flat_index
-from hysteron.passes.lowering.storage import (
-    as_map,
-    kernel,
-    pool_fields,
-    stored,
-    to_floats,
-)
+from hysteron.passes.lowering.orders import as_map, mapped
+from hysteron.passes.lowering.storage import kernel, pool_fields, stored, to_floats
 from hysteron.passes.lowering.values import (
     Compared,
     Floats,
@@ -81,14 +76,10 @@ def lower_max_pool(em: Emitter, node: Node, x: Value, window: Window, *, real: b
         x = stored(em, x, node.origin)
     if x.pad is not None:
         raise Refused(f"{node.origin}: padding between a layer and a max pooling")
-    count = len(x.pieces.channels)
-    if count not in (1, x.channels):
-        raise Refused(f"{node.origin}: per-position parameters before a max pooling")
-    tensor = as_map(em, x, channels, (height, width), node.origin)
+    x = mapped(em, x, channels, (height, width), node.origin)
     directions = tuple(x.pieces.direction(channel) for channel in x.pieces.channels)
     return replace(
         x,
-        tensor=tensor,
         shape=shape,
         index=index,
         pool=window,
@@ -114,10 +105,10 @@ def lower_average(
     if any(window.pads) and not include_pad:
         raise Refused(f"{node.origin}: an average whose divisor varies along the border")
     base = _summable(em, node, x)
-    tensor = as_map(em, base, channels, (height, width), node.origin)
+    base = mapped(em, base, channels, (height, width), node.origin)
     if any(window.pads) and any(sign(c[0].offset) for c in base.pieces.channels):
         raise Refused(f"{node.origin}: padding an average over values that are not centred")
-    out = em.one(kernel("sum_pool", **pool_fields(window)), (tensor,), node.origin)
+    out = em.one(kernel("sum_pool", **pool_fields(window)), (base.tensor,), node.origin)
     return _summed(base, out, shape, index, taps, taps)
 
 
@@ -197,11 +188,13 @@ def lower_reduce(
     divisor = taps if mean else 1
     base = _stored_integers(em, node, x)
     if base is not None:
-        tensor = as_map(em, base, channels, (height, width), node.origin)
-        out = em.one(kernel("sum_pool", **pool_fields(window)), (tensor,), node.origin)
+        base = mapped(em, base, channels, (height, width), node.origin)
+        out = em.one(kernel("sum_pool", **pool_fields(window)), (base.tensor,), node.origin)
         return _summed(base, out, (1, 1, channels), index, taps, divisor)
     scaled = x.pieces.affine([Fraction(1, divisor)], [Fraction(0)])
-    tensor = x.tensor if x.pool else as_map(em, x, channels, (height, width), node.origin)
-    return replace(
-        x, tensor=tensor, pieces=scaled, mean=taps, index=index, shape=(height, width, channels)
-    )
+    x = replace(x, pieces=scaled)
+    if x.pool is None:
+        x = mapped(em, x, channels, (height, width), node.origin)
+    elif not np.array_equal(x.index.ravel(), standard_index(channels, height, width).ravel()):
+        raise Refused(f"{node.origin}: a mean of a pooled function in another element order")
+    return replace(x, mean=taps, index=index, shape=(height, width, channels))

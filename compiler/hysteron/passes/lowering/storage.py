@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import permutations
 
 import numpy as np
 
@@ -14,13 +13,11 @@ from hysteron.ops import registry
 from hysteron.passes.lowering.emitter import Emitter, Refused
 from hysteron.passes.lowering.values import (
     Floats,
-    Index,
     Lattice,
     Value,
     Window,
-    standard_index,
 )
-from hysteron.passes.pieces import Pieces, Segment
+from hysteron.passes.pieces import Pieces, Segment, as_rational
 from hysteron.passes.steps import Plane, StepFunction, step_function, threshold_arrays
 
 BIT_RANGE = (-1, 1)
@@ -267,47 +264,6 @@ def three_valued(em: Emitter, value: Lattice, origin: Origin) -> Lattice:
     return replace(value, tensor=retyped(em, out, value.shape, origin))
 
 
-def as_map(em: Emitter, value: Value, channels: int, size: tuple[int, int], origin: Origin) -> str:
-    """Return the tensor stored as (H, W, C), transposed if it is not already.
-
-    ``value.index`` raveled must list the elements in (C, H, W) order. Raises
-    Refused when no axis permutation of the storage gives that order.
-    """
-    height, width = size
-    wanted = standard_index(channels, height, width).ravel()
-    actual = value.index.ravel()
-    if np.array_equal(wanted, actual):
-        return retyped(em, value.tensor, (height, width, channels), origin)
-    return retyped(em, _permuted(em, value, wanted, origin), (height, width, channels), origin)
-
-
-def in_logical_order(em: Emitter, value: Value, origin: Origin) -> str:
-    """Return the tensor as a vector stored in the order of the source graph."""
-    size = value.index.size
-    wanted = np.arange(size, dtype=np.int64)
-    if np.array_equal(wanted, value.index.ravel()):
-        return retyped(em, value.tensor, (size,), origin)
-    return retyped(em, _permuted(em, value, wanted, origin), (size,), origin)
-
-
-def _permuted(em: Emitter, value: Value, wanted: Index, origin: Origin) -> str:
-    """Return the storage with element e at wanted[e]; raises Refused if no transpose does it."""
-    actual = value.index.ravel()
-    key = (value.tensor, actual.tobytes(), wanted.tobytes())
-    if key in em.transposed:
-        return em.transposed[key]
-    shape = value.shape
-    positions = np.arange(actual.size, dtype=np.int64).reshape(shape)
-    source = np.empty_like(actual)
-    source[wanted] = actual  # old position of each new position
-    for perm in permutations(range(len(shape))):
-        if np.array_equal(positions.transpose(perm).ravel(), source):
-            typed = retyped(em, value.tensor, shape, origin)
-            em.transposed[key] = em.one(kernel("transpose", perm=perm), (typed,), origin)
-            return em.transposed[key]
-    raise Refused(f"{origin}: the element order before this node is no axis permutation")
-
-
 def to_floats(em: Emitter, value: Value, origin: Origin) -> Floats:
     """Return the tensor in binary32: fl(num * n - zero_num) / fl(den), or per channel."""
     if isinstance(value, Floats):
@@ -327,7 +283,9 @@ def _lattice_to_floats(em: Emitter, value: Lattice, origin: Origin) -> Floats:
     base = stored(em, value, origin)
     if base.pad is not None:
         raise Refused(f"{origin}: padding before a real-tier node that is not a convolution")
-    line = base.pieces.uniform_affine()
+    if (line := base.pieces.uniform_affine()) is None:
+        base = recoded(em, base, origin)  # channels that are constant have a slope of 0
+        line = base.pieces.uniform_affine()
     if line is not None:
         slope, offset = line
         den = int(np.lcm.reduce([slope.denominator, offset.denominator], dtype=object))
@@ -336,13 +294,26 @@ def _lattice_to_floats(em: Emitter, value: Lattice, origin: Origin) -> Floats:
         if max(den, reach) < 2**24:
             op = kernel("to_float", num=num, den=den, zero_num=zero)
             return Floats(em.one(op, (base.tensor,), origin), base.shape, base.index)
-    if any(c[0].offset != 0 for c in base.pieces.channels):
-        raise Refused(f"{origin}: per-channel offsets before a real-tier node")
-    scales = [c[0].slope for c in base.pieces.widened(base.channels)]
-    array = np.array([rounded(s) for s in scales], dtype=np.float32)
-    op = kernel("to_float", num=1, den=1, zero_num=0)
-    out = em.one(op, (base.tensor, em.const(array, "f32")), origin)
-    return Floats(out, base.shape, base.index)
+    lines = base.pieces.widened(max(base.channels, len(base.pieces.channels)))
+    scale = np.array([rounded(c[0].slope) for c in lines], dtype=np.float32)
+    consts = [em.const(scale, "f32")]
+    if any(c[0].offset != 0 for c in lines):
+        consts.append(em.const(np.array([_zero(c[0], origin) for c in lines]), "i32"))
+    tensor = base.tensor
+    if len(lines) > base.channels:
+        tensor = retyped(em, tensor, (len(lines),), origin)
+    out = em.one(kernel("to_float", num=1, den=1, zero_num=0), (tensor, *consts), origin)
+    return Floats(retyped(em, out, base.shape, origin), base.shape, base.index)
+
+
+def _zero(line: Segment, origin: Origin) -> int:
+    """Return the integer at which the line is 0."""
+    slope, offset = as_rational(line.slope), as_rational(line.offset)
+    if slope and offset is not None:
+        ratio = -offset / slope
+        if ratio.denominator == 1 and abs(ratio) < 2**31:
+            return int(ratio)
+    raise Refused(f"{origin}: per-channel offsets before a real-tier node")
 
 
 def rounded(value: Number) -> np.float32:
