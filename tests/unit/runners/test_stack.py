@@ -121,3 +121,78 @@ def test_frames_are_those_that_gcc_reports(isa: str, tmp_path: Path) -> None:
     shared = own.keys() & frames.keys()
     assert len(shared) >= 7
     assert {name: frames[name] for name in shared} == {name: own[name] for name in shared}
+
+
+def _assembled(isa: str, body: str, folder: Path) -> StackWalk:
+    """Return the walk of hand-written functions, the first named f; "function NAME" starts one."""
+    lines = [".syntax unified", ".text"]
+    for line in (line.strip() for line in body.splitlines()):
+        word, _, name = line.partition(" ")
+        starts = [f".global {name}", f".type {name}, %function", ".thumb_func", f"{name}:"]
+        lines += starts if word == "function" else [line]
+    source = folder / "f.c"
+    quoted = "\n".join(f'"{line}\\n"' for line in lines)
+    source.write_text(f"__asm__({quoted});\n")
+    build_elf([source], [], load_isa(isa), folder / "f.elf", ["f"], family="zig")
+    return StackWalk(folder / "f.elf")
+
+
+@pytest.mark.isa("cortex-m0:zig")
+def test_the_depth_at_each_call_counts_and_not_only_the_deepest_callee(tmp_path: Path) -> None:
+    body = """
+        function f
+        push {r4-r7,lr}
+        bl deep
+        sub sp, #64
+        bl shallow
+        add sp, #64
+        pop {r4-r7,pc}
+        function deep
+        sub sp, #40
+        add sp, #40
+        bx lr
+        function shallow
+        push {r4,lr}
+        pop {r4,pc}
+    """
+    bound = _assembled("cortex-m0", body, tmp_path).bound("f")
+    assert bound.nbytes == 20 + 64 + 8, bound.reason
+    assert bound.chain == (("f", 84), ("shallow", 8))
+
+
+@pytest.mark.isa("cortex-m4:zig")
+def test_an_it_block_that_ends_the_function_is_two_paths(tmp_path: Path) -> None:
+    body = """
+        function f
+        push {r4,lr}
+        sub sp, #8
+        cmp r0, #0
+        itt eq
+        addeq sp, #8
+        popeq {r4,pc}
+        sub.w sp, sp, #1024
+        add.w sp, sp, #1024
+        add sp, #8
+        pop {r4,pc}
+    """
+    assert _assembled("cortex-m4", body, tmp_path).bound("f").nbytes == 8 + 8 + 1024
+
+
+_REFUSED = {
+    "sub sp, #8\n bx lr": "returns with 8 bytes on the stack",
+    "msr msp, r0\n bx lr": "an instruction it does not know",
+    "mov sp, r0\n bx lr": "the stack pointer becomes an unknown value",
+    "ldr r1, [r0]\n mov pc, r1": "an indirect jump",
+    "add sp, #8\n bx lr": "releases stack that the function does not own",
+    "cmp r0, #0\n beq 1f\n push {r4}\n 1: bx lr": "two paths meet with",
+    "mov r3, lr\n bl g\n bx lr\n function g\n bx lr": "an indirect jump",
+    "svc #0\n bx lr": "a system call",
+}
+
+
+@pytest.mark.isa("cortex-m3:zig")
+@pytest.mark.parametrize(("body", "reason"), _REFUSED.items(), ids=_REFUSED.values())
+def test_what_cannot_be_proven_is_refused(body: str, reason: str, tmp_path: Path) -> None:
+    bound = _assembled("cortex-m3", f"function f\n{body}", tmp_path).bound("f")
+    assert bound.nbytes is None and bound.reason.startswith("f at 0x")
+    assert reason in bound.reason
