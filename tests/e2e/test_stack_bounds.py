@@ -87,7 +87,7 @@ def _check_every_step(net: McuNet, inputs: Any) -> None:
 @pytest.mark.parametrize("model", ["digits_mlp", pytest.param("digits_cnn", marks=SLOW)])
 @pytest.mark.parametrize(("isa", "family"), _BUILDS)
 def test_no_inference_of_digits_is_deeper_than_proven(isa: str, family: str, model: str) -> None:
-    _check(_digits(model, isa), _built_by(isa, family), least=0.6)
+    _check(_digits(model, isa), _built_by(isa, family), least=0.25)
 
 
 @pytest.mark.slow
