@@ -5,7 +5,8 @@
  *
  * FLASH is the flash from address 0. WATCH and COUNTS are as in qemu_count.c, with lines "LEVEL ID INSTRUCTIONS CYCLES
  * STACK": STACK is how far the stack pointer fell, the return address included. A program that executes more than
- * BUDGET instructions is ended with the line "budget" and status 97. The port is GPIOR0 (operation, written last),
+ * BUDGET instructions is ended with the line "budget" and status 97, one whose stack leaves its room inside a watched
+ * function (the line "stack LOWEST" of WATCH) with status 96. The port is GPIOR0 (operation, written last),
  * GPIOR1 and GPIOR2 (address of the argument block); see boot_avr.c. */
 #include <simavr/sim_avr.h>
 #include <simavr/sim_core.h>
@@ -17,7 +18,7 @@
 
 enum { OPERATION = 0x3e, BLOCK_LOW = 0x4a, BLOCK_HIGH = 0x4b };
 enum { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
-enum { MAX_WINDOWS = 4096, MAX_HOMES = 64, LEVELS = 2, MAX_FILES = 4, HUNG = 97, BROKEN = 98 };
+enum { MAX_WINDOWS = 4096, MAX_HOMES = 64, LEVELS = 2, MAX_FILES = 4, DEEP = 96, HUNG = 97, BROKEN = 98 };
 
 typedef struct {
     int level;
@@ -30,6 +31,7 @@ static struct {
     uint32_t low, high;
 } homes[LEVELS][MAX_HOMES];
 static int window_count, home_count[LEVELS];
+static uint32_t stack_limit;
 static struct {
     const window *open;
     uint64_t instructions, cycles;
@@ -91,6 +93,8 @@ static int read_watch(const char *path)
             }
             homes[level][home_count[level]].low = (uint32_t)low;
             homes[level][home_count[level]++].high = (uint32_t)high;
+        } else if (sscanf(line, "stack %lli", &low) == 1) {
+            stack_limit = (uint32_t)low;
         } else if (sscanf(line, "%d %ld %lli", &level, &id, &low) == 3) {
             if (level < 0 || level >= LEVELS || window_count == MAX_WINDOWS) {
                 break;
@@ -125,6 +129,9 @@ static void watch(const avr_t *avr, uint64_t instructions, FILE *out)
             level_state[level].open = NULL;
         } else if (open != NULL && sp < level_state[level].lowest) {
             level_state[level].lowest = sp;
+            if (sp + 1u < stack_limit) {
+                exit(DEEP);
+            }
         }
     }
     for (int i = 0; i < window_count; i++) {

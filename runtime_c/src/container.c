@@ -1,14 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/container.h"
 
+#include "hyst/rom.h"
+
 #define HYST_CONTAINER_HEADER 48u
 
-hyst_status hyst_image_check(const hyst_layout *layout, const uint32_t *const *images)
+uint32_t hyst_image_crc(uint32_t crc, hyst_rom at, uint32_t bytes)
+{
+#if defined(__AVR__)
+    unsigned char byte;
+    for (; bytes != 0u; bytes--, at = hyst_rom_at(at, 1)) {
+        byte = hyst_rom_load8(at);
+        crc = hyst_crc32(crc, &byte, 1);
+    }
+    return crc;
+#else
+    return hyst_crc32(crc, at, bytes);
+#endif
+}
+
+hyst_status hyst_image_check(const hyst_layout *layout, const hyst_image *images)
 {
     for (uint32_t i = 0; i < layout->sections; i++) {
         const hyst_section *s = &layout->section[i];
-        const unsigned char *base = (const unsigned char *)images[s->region];
-        if (hyst_crc32(0u, base + s->offset, s->bytes) != s->crc) {
+        if (hyst_image_crc(0u, hyst_rom_at(images[s->region], s->offset), s->bytes) != s->crc) {
             return HYST_ERR_IMAGE;
         }
     }
@@ -41,7 +56,7 @@ static int header_fits(const hyst_layout *layout, const unsigned char *data)
  * both counts were compiled in and their tables exist in memory. */
 static size_t header_bytes(const hyst_layout *layout)
 {
-    const size_t words = (size_t)layout->regions + layout->sections + 1u;
+    const size_t words = (size_t)layout->regions + (size_t)layout->sections + 1u;
     return (HYST_CONTAINER_HEADER + 4u * words + 7u) / 8u * 8u;
 }
 
@@ -54,7 +69,7 @@ static int lengths_fit(const hyst_layout *layout, const unsigned char *data, siz
         if (length != layout->region_bytes[r] || length > left) {
             return 0;
         }
-        left -= length;
+        left -= (size_t)length; /* at most left */
     }
     return left == 0u;
 }
@@ -71,9 +86,9 @@ static int checksums_fit(const hyst_layout *layout, const unsigned char *data)
         const hyst_section *s = &layout->section[i];
         size_t start = header_bytes(layout);
         for (uint32_t r = 0; r < s->region; r++) {
-            start += layout->region_bytes[r];
+            start += (size_t)layout->region_bytes[r];
         }
-        if (hyst_crc32(0u, data + start + s->offset, s->bytes) !=
+        if (hyst_crc32(0u, data + start + s->offset, (size_t)s->bytes) !=
             read_u32(data + table + 4u * (size_t)i)) {
             return 0;
         }
@@ -82,7 +97,7 @@ static int checksums_fit(const hyst_layout *layout, const unsigned char *data)
 }
 
 hyst_status hyst_container_open(const hyst_layout *layout, const void *data, size_t bytes,
-                                const uint32_t **images)
+                                hyst_image *images)
 {
     const unsigned char *file = (const unsigned char *)data;
     if (layout == NULL || data == NULL || images == NULL) {
@@ -98,8 +113,8 @@ hyst_status hyst_container_open(const hyst_layout *layout, const void *data, siz
     size_t start = header_bytes(layout);
     for (uint32_t r = 0; r < layout->regions; r++) {
         /* header and region lengths are multiples of 8, so data's alignment carries over */
-        images[r] = (const uint32_t *)(const void *)(file + start);
-        start += layout->region_bytes[r];
+        images[r] = (hyst_image)HYST_IN_SRAM((const void *)(file + start));
+        start += (size_t)layout->region_bytes[r];
     }
     return HYST_OK;
 }

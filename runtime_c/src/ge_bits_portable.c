@@ -11,7 +11,7 @@ static uint32_t all_ge(const int32_t *acc, const int32_t *limit)
     return bits;
 }
 
-static void read_all(const void *t, int32_t t_type, uint32_t at, int32_t *limit)
+static void read_all(hyst_rom t, int32_t t_type, uint32_t at, int32_t *limit)
 {
     const unsigned char *bytes = (const unsigned char *)t;
     if (t_type == HYST_I16) {
@@ -26,7 +26,7 @@ static void read_all(const void *t, int32_t t_type, uint32_t at, int32_t *limit)
     }
 }
 
-uint32_t hyst_ge_bits(const int32_t *acc, const void *t, int32_t t_type, uint32_t at, uint32_t n)
+uint32_t hyst_ge_bits(const int32_t *acc, hyst_rom t, int32_t t_type, uint32_t at, uint32_t n)
 {
     uint32_t bits = 0, j;
     if (HYST_WORD_BITS == 64 && n == 32u) {
@@ -35,17 +35,17 @@ uint32_t hyst_ge_bits(const int32_t *acc, const void *t, int32_t t_type, uint32_
         bits = all_ge(acc, limit);
     } else if (t_type == HYST_I16) {
         for (j = 0; j < n; j++) {
-            bits |= (uint32_t)(acc[j] >= hyst_get_i16(t, at + j)) << j;
+            bits |= (uint32_t)(acc[j] >= hyst_rom_i16(t, at + j)) << j;
         }
     } else {
         for (j = 0; j < n; j++) {
-            bits |= (uint32_t)(acc[j] >= hyst_get_i32(t, at + j)) << j;
+            bits |= (uint32_t)(acc[j] >= hyst_rom_i32(t, at + j)) << j;
         }
     }
     return bits;
 }
 
-void hyst_ge_bits_of(const int32_t *acc, uint32_t count, const void *t, int32_t t_type, uint32_t at,
+void hyst_ge_bits_of(const int32_t *acc, uint32_t count, hyst_rom t, int32_t t_type, uint32_t at,
                      uint32_t n, uint32_t *bits)
 {
     int32_t limit[32];

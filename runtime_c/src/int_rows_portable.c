@@ -32,13 +32,13 @@ int32_t hyst_int_planes(const void *x, int32_t type, uint32_t k, void *planes)
 
 /* Sum of the elements whose weight bit is 1; count is a constant where it is inlined.
  * Planes past k are zero, so the padding bits of the row do not matter. */
-static inline uint32_t chosen_of(const void *planes, const void *row, uint32_t words,
+static inline uint32_t chosen_of(const void *planes, hyst_rom row, uint32_t words,
                                  uint32_t count, int32_t negative_top)
 {
     uint32_t ones[16] = {0};
     uint32_t sum = 0, i, b;
     for (i = 0; i < words; i++) {
-        const hyst_word w = hyst_load(row, i);
+        const hyst_word w = hyst_rom_load(row, i);
         for (b = 0; b < count; b++) {
             ones[b] += hyst_popcount(w & hyst_load(planes, i * count + b));
         }
@@ -49,7 +49,7 @@ static inline uint32_t chosen_of(const void *planes, const void *row, uint32_t w
     return negative_top ? sum - (ones[b] << b) : sum + (ones[b] << b);
 }
 
-static uint32_t chosen(const void *planes, int32_t type, const void *row, uint32_t words)
+static uint32_t chosen(const void *planes, int32_t type, hyst_rom row, uint32_t words)
 {
     if (type == HYST_I16) {
         return chosen_of(planes, row, words, 16u, 1);
@@ -57,16 +57,14 @@ static uint32_t chosen(const void *planes, int32_t type, const void *row, uint32
     return chosen_of(planes, row, words, 8u, type == HYST_I8);
 }
 
-void hyst_int_rows(const void *planes, int32_t type, int32_t total, const void *rows_w,
-                   const void *negative, uint32_t k, uint32_t rows, int32_t *acc)
+void hyst_int_rows(const void *planes, int32_t type, int32_t total, hyst_rom rows_w,
+                   hyst_rom negative, uint32_t k, uint32_t rows, int32_t *acc)
 {
-    const unsigned char *row = (const unsigned char *)rows_w;
-    const unsigned char *other = (const unsigned char *)negative;
     const uint32_t stride = hyst_plane_bytes(k), words = hyst_words(k);
     uint32_t r;
     for (r = 0; r < rows; r++) {
-        const uint32_t plus = chosen(planes, type, row + r * stride, words);
-        acc[r] = hyst_i32(other ? plus - chosen(planes, type, other + r * stride, words)
+        const uint32_t plus = chosen(planes, type, hyst_rom_at(rows_w, r * stride), words);
+        acc[r] = hyst_i32(negative ? plus - chosen(planes, type, hyst_rom_at(negative, r * stride), words)
                                 : 2u * plus - (uint32_t)total);
     }
 }

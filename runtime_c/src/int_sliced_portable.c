@@ -82,12 +82,10 @@ static void finish(uint32_t *sum, uint32_t planes, uint32_t total)
     }
 }
 
-void hyst_int_sliced(const void *x, int32_t type, int32_t total, uint32_t k, const void *block,
-                     const void *negative, uint32_t blocks, uint16_t *list_at, int32_t *acc)
+void hyst_int_sliced(const void *x, int32_t type, int32_t total, uint32_t k, hyst_rom block,
+                     hyst_rom negative, uint32_t blocks, uint16_t *list_at, int32_t *acc)
 {
     const uint32_t bytes = type == HYST_I16 ? 2u : 1u, last = bytes * 8u - 1u;
-    const unsigned char *plus = (const unsigned char *)block;
-    const unsigned char *minus = (const unsigned char *)negative;
     uint32_t *sum = (uint32_t *)acc; /* the unsigned type of the same objects */
     hyst_sliced_list list;
     uint32_t planes = bytes * 8u, b, i; /* k < 2^(planes - bits of x): sums fit */
@@ -106,21 +104,21 @@ void hyst_int_sliced(const void *x, int32_t type, int32_t total, uint32_t k, con
         for (i = 0; i < blocks; i++) {
             const uint32_t skip = i * k * 4u;
             uint32_t *at = sum + i * 32u;
-            if (minus) {
-                hyst_sliced_count(&list, plus + skip, weight, at);
-                hyst_sliced_count(&list, minus + skip, 0u - weight, at);
+            if (negative) {
+                hyst_sliced_count(&list, hyst_rom_at(block, skip), weight, at);
+                hyst_sliced_count(&list, hyst_rom_at(negative, skip), 0u - weight, at);
                 continue;
             }
             /* until its last bit the 32 sums of a block are the planes of its counters;
              * sums < 2^31 by the bound of the accumulator, so plane b + 16 is the last but 15 */
             if (!top) {
-                hyst_sliced_add_list(&list, plus + skip, at + b);
+                hyst_sliced_add_list(&list, hyst_rom_at(block, skip), at + b);
             }
             if (b == last) {
                 finish(at, planes, (uint32_t)total);
             }
             if (top) {
-                hyst_sliced_count(&list, plus + skip, 2u * weight, at);
+                hyst_sliced_count(&list, hyst_rom_at(block, skip), 2u * weight, at);
             }
         }
     }

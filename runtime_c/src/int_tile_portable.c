@@ -29,18 +29,18 @@ void hyst_int_tile_put(const void *x, int32_t type, uint32_t k, uint32_t lane, v
 }
 
 /* A row is its weights as words: 0 for +1 (and past k), FIELDS for -1. */
-void hyst_int_tile_weights(const void *rows_w, int32_t type, uint32_t k, uint32_t rows,
+void hyst_int_tile_weights(hyst_rom rows_w, int32_t type, uint32_t k, uint32_t rows,
                            void *weights)
 {
     const uint32_t bits = hyst_plane_bytes(k), stride = hyst_int_tile_stride(k);
-    const unsigned char *row = (const unsigned char *)rows_w;
+    hyst_rom row = rows_w;
     uint64_t *to = (uint64_t *)weights;
     uint32_t r, i, t;
-    for (r = 0; r < rows; r++, row += bits) {
+    for (r = 0; r < rows; r++, row = hyst_rom_at(row, bits)) {
         int32_t negative = 0;
         for (i = 0; i < hyst_words(k); i++) {
             const hyst_word valid = i + 1u < hyst_words(k) ? HYST_ALL_ONES : hyst_tail_mask(k);
-            const hyst_word minus = ~hyst_load(row, i) & valid;
+            const hyst_word minus = ~hyst_rom_load(row, i) & valid;
             const uint32_t first = i * HYST_WORD_BITS, left = stride - first;
             negative += (int32_t)hyst_popcount(minus);
             for (t = 0; t < (left < HYST_WORD_BITS ? left : HYST_WORD_BITS); t++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/op_bit_pool.h"
 
-#include "hyst/bits.h"
+#include "hyst/elements.h"
 
 /* OR over the window at (oy, ox) of n <= word channels from c. */
 static hyst_word pooled(const hyst_bit_pool_params *p, const void *x, int32_t oy, int32_t ox,
@@ -26,7 +26,7 @@ static hyst_word pooled(const hyst_bit_pool_params *p, const void *x, int32_t oy
     return bits;
 }
 
-void hyst_bit_pool(const hyst_bit_pool_params *p, const void *x0, const void *x1, const void *inv,
+void hyst_bit_pool(const hyst_bit_pool_params *p, const void *x0, const void *x1, hyst_rom inv,
                    void *out, void *scratch)
 {
     const uint32_t channels = (uint32_t)p->channels;
@@ -39,7 +39,7 @@ void hyst_bit_pool(const hyst_bit_pool_params *p, const void *x0, const void *x1
             for (c = 0; c < channels; c += HYST_WORD_BITS) {
                 const uint32_t left = channels - c;
                 const uint32_t n = left < HYST_WORD_BITS ? left : HYST_WORD_BITS;
-                hyst_word bits = hyst_get_bits(inv, c, n) ^ pooled(p, x0, oy, ox, c, n);
+                hyst_word bits = hyst_rom_bits(inv, c, n) ^ pooled(p, x0, oy, ox, c, n);
                 if (x1) {
                     bits ^= pooled(p, x1, oy, ox, c, n);
                 }

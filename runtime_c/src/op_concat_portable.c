@@ -35,7 +35,7 @@ static void join_bytes(const parts *q, uint32_t bytes, unsigned char *out)
     for (o = 0; o < q->outer; o++) {
         for (i = 0; i < INPUTS; i++) {
             if (q->run[i] > 0u) {
-                memcpy(out, q->x[i] + o * q->run[i] * bytes, q->run[i] * bytes);
+                memcpy(out, q->x[i] + o * q->run[i] * bytes, (size_t)(q->run[i] * bytes));
                 out += q->run[i] * bytes;
             }
         }

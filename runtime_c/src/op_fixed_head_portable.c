@@ -20,8 +20,8 @@ static int32_t shift_saturate(uint64_t value, uint32_t shift)
     return negative ? -1 - (int32_t)magnitude : (int32_t)magnitude;
 }
 
-void hyst_fixed_head(const hyst_fixed_head_params *p, const void *x, const void *m, const void *d,
-                     const void *breaks, void *out, void *scratch)
+void hyst_fixed_head(const hyst_fixed_head_params *p, const void *x, hyst_rom m, hyst_rom d,
+                     hyst_rom breaks, void *out, void *scratch)
 {
     const uint32_t classes = (uint32_t)p->classes, positions = (uint32_t)p->positions;
     const uint32_t size = positions * classes;
@@ -34,10 +34,10 @@ void hyst_fixed_head(const hyst_fixed_head_params *p, const void *x, const void 
             const int32_t n = hyst_get(x, p->x_type, size, s * classes + c);
             uint32_t piece = 0;
             for (b = 0; b + 1 < p->pieces; b++) {
-                piece += hyst_get_i32(breaks, (uint32_t)b * classes + c) <= n;
+                piece += hyst_rom_i32(breaks, (uint32_t)b * classes + c) <= n;
             }
-            sum += product(hyst_get_i32(m, piece * classes + c), n);
-            sum += (uint64_t)(int64_t)hyst_get_i32(d, piece * classes + c) << p->dshift;
+            sum += product(hyst_rom_i32(m, piece * classes + c), n);
+            sum += (uint64_t)(int64_t)hyst_rom_i32(d, piece * classes + c) << p->dshift;
         }
         hyst_put_i32(out, c, shift_saturate(sum, (uint32_t)p->shift));
     }

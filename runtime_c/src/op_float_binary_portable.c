@@ -22,13 +22,13 @@ static float combine(int32_t kind, float a, float b)
     }
 }
 
-void hyst_float_binary(const hyst_float_binary_params *p, const void *a, const void *b, void *out,
+void hyst_float_binary(const hyst_float_binary_params *p, const void *a, hyst_rom b, void *out,
                        void *scratch)
 {
     uint32_t i;
     (void)scratch;
     for (i = 0; i < (uint32_t)p->count; i++) {
-        const float other = hyst_get_f32(b, i % (uint32_t)p->period);
+        const float other = hyst_rom_f32(b, i % (uint32_t)p->period);
         hyst_put_f32(out, i, hyst_canonical(combine(p->kind, hyst_get_f32(a, i), other)));
     }
 }

@@ -32,7 +32,7 @@ static void window(const hyst_float_conv_params *p, const hyst_float_weights *q,
     }
 }
 
-void hyst_float_conv(const hyst_float_conv_params *p, const void *x, const void *w, void *out,
+void hyst_float_conv(const hyst_float_conv_params *p, const void *x, hyst_rom w, void *out,
                      void *scratch)
 {
     const uint32_t per_group = (uint32_t)(p->out_c / p->groups);

@@ -3,7 +3,7 @@
 
 #include "hyst/op_float_dense.h"
 
-void hyst_float_dense(const hyst_float_dense_params *p, const void *x, const void *w, void *out,
+void hyst_float_dense(const hyst_float_dense_params *p, const void *x, hyst_rom w, void *out,
                       void *scratch)
 {
     hyst_float_weights q;

@@ -3,13 +3,13 @@
 
 #include "hyst/elements.h"
 
-void hyst_float_pad(const hyst_float_pad_params *p, const void *x, const void *value, void *out,
+void hyst_float_pad(const hyst_float_pad_params *p, const void *x, hyst_rom value, void *out,
                     void *scratch)
 {
     const uint32_t row = (uint32_t)p->out_w * (uint32_t)p->channels;
     const uint32_t used = (uint32_t)p->in_w * (uint32_t)p->channels;
     const uint32_t left = (uint32_t)p->pad_left * (uint32_t)p->channels;
-    const uint32_t border = hyst_load32(value, 0);
+    const uint32_t border = hyst_rom_load32(value, 0);
     int32_t y;
     (void)scratch;
     for (y = 0; y < p->out_h; y++) {

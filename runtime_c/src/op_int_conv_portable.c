@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/op_int_conv.h"
 
+#include "hyst/carry_save.h"
 #include "hyst/int_rows.h"
 #include "hyst/int_sliced.h"
 #include "hyst/int_tile.h"
@@ -13,14 +14,14 @@ typedef struct layer {
     hyst_geometry g;
     const hyst_int_conv_params *p;
     const void *x;
-    const unsigned char *w;
+    hyst_rom w;
     unsigned char *patch, *work; /* gathered elements; planes, sums and list, or tiles */
     uint32_t taps;
     uint32_t per_group; /* outputs of one group */
     hyst_sink sink;
 } layer;
 
-static void rows(const layer *l, uint32_t pixel, int32_t group)
+HYST_APART void rows(const layer *l, uint32_t pixel, int32_t group)
 {
     const uint32_t stride = hyst_plane_bytes(l->taps), first = (uint32_t)group * l->per_group;
     const int32_t total = hyst_int_planes(l->patch, l->p->x_type, l->taps, l->work);
@@ -28,9 +29,9 @@ static void rows(const layer *l, uint32_t pixel, int32_t group)
     uint32_t o;
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
-        const unsigned char *row = l->w + (first + o) * stride;
-        const unsigned char *negative =
-            l->p->w_type == HYST_T2 ? row + (uint32_t)l->g.out_c * stride : NULL;
+        const hyst_rom row = hyst_rom_at(l->w, (first + o) * stride);
+        const hyst_rom negative =
+            l->p->w_type == HYST_T2 ? hyst_rom_at(row, (uint32_t)l->g.out_c * stride) : 0;
         hyst_int_rows(l->work, l->p->x_type, total, row, negative, l->taps, n, acc);
         hyst_sink_put(&l->sink, pixel, first + o, n, acc);
     }
@@ -38,7 +39,7 @@ static void rows(const layer *l, uint32_t pixel, int32_t group)
 
 /* count <= 64 neighbouring positions, sixteen to a tile; weights are spread once for all. Lanes
  * without a position hold what they held before: nobody reads their sums. */
-static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
+HYST_APART void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
 {
     const uint32_t bits = hyst_plane_bytes(l->taps), first = (uint32_t)group * l->per_group;
     const uint32_t size = hyst_int_tile_bytes(l->taps);
@@ -54,7 +55,7 @@ static void tiled(const layer *l, uint32_t pixel, uint32_t count, int32_t group)
     }
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
-        const unsigned char *row = l->w + (first + o) * bits;
+        const hyst_rom row = hyst_rom_at(l->w, (first + o) * bits);
         const hyst_limits limits = {l->sink.t, l->sink.t_type, first + o};
         hyst_int_tile_weights(row, l->p->x_type, l->taps, n, weights);
         for (i = 0; i < count; i += LANES) {
@@ -79,13 +80,15 @@ static void sliced(const layer *l, uint32_t pixel, int32_t group)
     const uint32_t plane = (uint32_t)l->g.groups * blocks * l->taps * 4u;
     const int32_t total = hyst_int_total(l->patch, l->p->x_type, l->taps);
     int32_t *acc = (int32_t *)(void *)l->work; /* then the list */
+    const uint32_t most = (uint32_t)l->p->shared, shared = blocks < most ? blocks : most;
     uint32_t b, i;
-    for (b = 0; b < blocks; b += HYST_INT_BLOCKS) {
-        const uint32_t count = blocks - b < HYST_INT_BLOCKS ? blocks - b : HYST_INT_BLOCKS;
-        const unsigned char *block = l->w + ((uint32_t)group * blocks + b) * l->taps * 4u;
+    for (b = 0; b < blocks; b += shared) {
+        const uint32_t count = blocks - b < shared ? blocks - b : shared;
+        const hyst_rom block =
+            hyst_rom_at(l->w, ((uint32_t)group * blocks + b) * l->taps * 4u);
         hyst_int_sliced(l->patch, l->p->x_type, total, l->taps, block,
-                        l->p->w_type == HYST_T2 ? block + plane : NULL, count,
-                        (uint16_t *)(void *)(acc + 32u * HYST_INT_BLOCKS), acc);
+                        l->p->w_type == HYST_T2 ? hyst_rom_at(block, plane) : 0, count,
+                        (uint16_t *)(void *)(acc + 32u * shared), acc);
         for (i = 0; i < count; i++) {
             const uint32_t o = (b + i) * 32u, left = l->per_group - o;
             hyst_sink_put(&l->sink, pixel, first + o, left < 32u ? left : 32u, acc + 32u * i);
@@ -104,8 +107,8 @@ static int32_t positions_at_once(const hyst_int_conv_params *p)
     return pays ? p->tile : 1;
 }
 
-void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, const void *t,
-                   const void *inv, void *out, void *out1, void *scratch)
+void hyst_int_conv(const hyst_int_conv_params *p, const void *x, hyst_rom w, hyst_rom t,
+                   hyst_rom inv, void *out, void *out1, void *scratch)
 {
     const int32_t pixels = p->out_h * p->out_w;
     const int32_t tile = positions_at_once(p);
@@ -114,7 +117,7 @@ void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, 
     HYST_GEOMETRY(l.g, p);
     l.p = p;
     l.x = x;
-    l.w = (const unsigned char *)w;
+    l.w = w;
     l.taps = hyst_geometry_taps(&l.g);
     l.patch = (unsigned char *)scratch;
     l.work = l.patch + hyst_plane_bytes(l.taps) * 8u * (p->x_type == HYST_I16 ? 2u : 1u);

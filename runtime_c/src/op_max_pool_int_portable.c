@@ -55,7 +55,7 @@ void hyst_max_pool_int(const hyst_max_pool_int_params *p, const void *x, void *o
         for (ox = 0; ox < p->out_w; ox++) {
             for (c = 0; c < channels; c++, to += bytes) {
                 const uint32_t value = (uint32_t)pooled(p, x, oy, ox, c);
-                memcpy(to, &value, bytes); /* little-endian: the low bytes come first */
+                memcpy(to, &value, (size_t)bytes); /* little-endian: the low bytes come first */
             }
         }
     }

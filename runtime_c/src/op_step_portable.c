@@ -3,7 +3,7 @@
 
 #include "hyst/steps.h"
 
-void hyst_step(const hyst_step_params *p, const void *x, const void *t, const void *inv, void *out,
+void hyst_step(const hyst_step_params *p, const void *x, hyst_rom t, hyst_rom inv, void *out,
                void *out1, void *scratch)
 {
     const uint32_t channels = (uint32_t)p->channels, pixels = (uint32_t)p->pixels;

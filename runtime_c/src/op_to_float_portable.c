@@ -4,7 +4,7 @@
 #include "hyst/elements.h"
 #include "hyst/op_to_float.h"
 
-void hyst_to_float(const hyst_to_float_params *p, const void *x, const void *scale, const void *zero,
+void hyst_to_float(const hyst_to_float_params *p, const void *x, hyst_rom scale, hyst_rom zero,
                    void *out, void *scratch)
 {
     const uint32_t count = (uint32_t)p->count;
@@ -15,8 +15,8 @@ void hyst_to_float(const hyst_to_float_params *p, const void *x, const void *sca
         float y;
         if (p->scaled) {
             const uint32_t c = i % (uint32_t)p->channels;
-            const int64_t exact = zero ? (int64_t)n - (int64_t)hyst_get_i32(zero, c) : (int64_t)n;
-            y = (float)exact * hyst_get_f32(scale, c);
+            const int64_t exact = zero ? (int64_t)n - (int64_t)hyst_rom_i32(zero, c) : (int64_t)n;
+            y = (float)exact * hyst_rom_f32(scale, c);
         } else {
             /* abs < 2^62 + 2^31 */
             const int64_t exact = (int64_t)p->num * (int64_t)n - (int64_t)p->zero_num;

@@ -64,6 +64,6 @@ void hyst_transpose(const hyst_transpose_params *p, const void *x, void *out, vo
         return;
     }
     for (at = 0; at < size; at++) {
-        memcpy(to + at * bytes, from + source(p, at) * bytes, bytes);
+        memcpy(to + at * bytes, from + source(p, at) * bytes, (size_t)bytes);
     }
 }

@@ -16,7 +16,7 @@
 typedef hyst_xnor_layer layer;
 
 /* count <= 32 neighbouring positions: rows of weights stay in the cache over all of them. */
-static void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
+HYST_APART void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
 {
     const uint32_t first = (uint32_t)group * l->per_group;
     uint32_t masked = 0, o;
@@ -27,9 +27,9 @@ static void rows(const layer *l, int32_t pixel, int32_t count, int32_t group)
     }
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u;
-        const unsigned char *row = l->w + (first + o) * l->patch;
-        const unsigned char *negative =
-            l->p->w_type == HYST_T2 ? row + (uint32_t)l->g.out_c * l->patch : NULL;
+        const hyst_rom row = hyst_rom_at(l->w, (first + o) * l->patch);
+        const hyst_rom negative =
+            l->p->w_type == HYST_T2 ? hyst_rom_at(row, (uint32_t)l->g.out_c * l->patch) : 0;
         for (i = 0; i < count; i++) {
             const unsigned char *sign = l->scratch + (uint32_t)i * 2u * l->patch;
             int32_t acc[32];
@@ -64,8 +64,9 @@ HYST_NEVER_INLINE void sliced(const layer *l, const hyst_sliced_layer *bits, int
     hyst_list_bits(sign, valid, 0xffffffffu, l->taps, &clear);
     for (b = 0; b < blocks; b++) {
         const uint32_t o = b * 32u, n = bits->n - o < 32u ? bits->n - o : 32u;
-        const unsigned char *block = hyst_sliced_block(bits, (uint32_t)group * blocks + b);
-        hyst_xnor_sliced(&set, &clear, block, l->p->w_type == HYST_T2 ? block + plane : NULL, acc);
+        const hyst_rom block = hyst_sliced_block(bits, (uint32_t)group * blocks + b);
+        hyst_xnor_sliced(&set, &clear, block,
+                         l->p->w_type == HYST_T2 ? hyst_rom_at(block, plane) : 0, acc);
         hyst_sink_put(&l->sink, (uint32_t)pixel, (uint32_t)group * bits->n + o, n, acc);
     }
 }
@@ -102,8 +103,8 @@ static int32_t at_once(const layer *l, int32_t tiled)
     return l->p->tile < most ? l->p->tile : most;
 }
 
-void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w, const void *t,
-                    const void *inv, void *out, void *out1, const void *sums, void *scratch)
+void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, hyst_rom w, hyst_rom t,
+                    hyst_rom inv, void *out, void *out1, const void *sums, void *scratch)
 {
     const int32_t pixels = p->out_h * p->out_w;
     /* 32-bit targets keep single pixels, so the linker drops the tiled code there. */
@@ -114,7 +115,7 @@ void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w
     HYST_GEOMETRY(l.g, p);
     l.p = p;
     l.x = (const unsigned char *)x;
-    l.w = (const unsigned char *)w;
+    l.w = w;
     l.scratch = (unsigned char *)scratch;
     l.taps = hyst_geometry_taps(&l.g);
     l.patch = hyst_plane_bytes(l.taps);

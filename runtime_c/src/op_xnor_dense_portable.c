@@ -16,16 +16,15 @@ static void ternary_mask(const void *x, uint32_t k, void *mask)
 }
 
 HYST_NEVER_INLINE void rows(const hyst_xnor_dense_params *p, const void *x, const void *mask,
-                            const void *w, const hyst_sink *sink)
+                            hyst_rom w, const hyst_sink *sink)
 {
     const uint32_t k = (uint32_t)p->k, n = (uint32_t)p->n, stride = hyst_plane_bytes(k);
-    const unsigned char *row = (const unsigned char *)w;
     int32_t acc[32];
     uint32_t o;
     for (o = 0; o < n; o += 32u) {
         const uint32_t count = n - o < 32u ? n - o : 32u;
-        const unsigned char *at = row + o * stride;
-        hyst_xnor_rows(x, mask, at, p->w_type == HYST_T2 ? at + n * stride : NULL, k, count, acc);
+        const hyst_rom at = hyst_rom_at(w, o * stride);
+        hyst_xnor_rows(x, mask, at, p->w_type == HYST_T2 ? hyst_rom_at(at, n * stride) : 0, k, count, acc);
         hyst_sink_put(sink, 0, o, count, acc);
     }
 }
@@ -43,14 +42,14 @@ HYST_NEVER_INLINE void sliced_both(const hyst_sliced_layer *layer,
     hyst_list_bits(x, mask, 0, layer->k, &set);
     hyst_list_bits(x, mask, 0xffffffffu, layer->k, &clear);
     for (b = 0; b < hyst_sliced_blocks(layer->n); b++) {
-        const unsigned char *at = hyst_sliced_block(layer, b);
+        const hyst_rom at = hyst_sliced_block(layer, b);
         const uint32_t left = layer->n - b * 32u;
-        hyst_xnor_sliced(&set, &clear, at, p->w_type == HYST_T2 ? at + plane : NULL, acc);
+        hyst_xnor_sliced(&set, &clear, at, p->w_type == HYST_T2 ? hyst_rom_at(at, plane) : 0, acc);
         hyst_sink_put(layer->sink, 0, b * 32u, left < 32u ? left : 32u, acc);
     }
 }
 
-static void sliced(const hyst_xnor_dense_params *p, const void *x, const void *mask, const void *w,
+static void sliced(const hyst_xnor_dense_params *p, const void *x, const void *mask, hyst_rom w,
                    const void *sums, void *lists, const hyst_sink *sink)
 {
     uint16_t *const at = (uint16_t *)lists;
@@ -74,8 +73,8 @@ static void sliced(const hyst_xnor_dense_params *p, const void *x, const void *m
     }
 }
 
-void hyst_xnor_dense(const hyst_xnor_dense_params *p, const void *x, const void *w, const void *t,
-                     const void *inv, void *out, void *out1, const void *sums, void *scratch)
+void hyst_xnor_dense(const hyst_xnor_dense_params *p, const void *x, hyst_rom w, hyst_rom t,
+                     hyst_rom inv, void *out, void *out1, const void *sums, void *scratch)
 {
     unsigned char *mask = (unsigned char *)scratch;
     hyst_sink sink;

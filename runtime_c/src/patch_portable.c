@@ -123,7 +123,7 @@ static void fill_ints(unsigned char *patch, int32_t type, int32_t value, uint32_
     const int16_t wide = (int16_t)value;
     uint32_t i;
     if (type != HYST_I16) {
-        memset(patch, value & 0xff, n);
+        memset(patch, value & 0xff, (size_t)n);
         return;
     }
     for (i = 0; i < n; i++) {
@@ -174,6 +174,6 @@ void hyst_patch_ints(const hyst_geometry *g, const void *x, int32_t type, int32_
         fill_ints(to, type, g->pad_value, hyst_geometry_taps(g));
     }
     while (hyst_walk_next(&walk, &run)) {
-        memcpy(to + run.to * bytes, from + run.from * bytes, run.count * bytes);
+        memcpy(to + run.to * bytes, from + run.from * bytes, (size_t)(run.count * bytes));
     }
 }

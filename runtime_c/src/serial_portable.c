@@ -2,7 +2,7 @@
 #include "hyst/serial.h"
 
 #include "hyst/crc32.h"
-#include "hyst/isa.h"
+#include "hyst/rom.h"
 
 /* COBS (Cheshire and Baker, "Consistent overhead byte stuffing", 1999): a code byte n stands for n - 1 bytes as they
  * are and a zero, 255 for 254 bytes without one; the zero of the last block is not part of the frame. */
@@ -166,9 +166,8 @@ static void read_space(hyst_serial *link, const hyst_serial_memory *memory)
         hyst_serial_refuse(link, HYST_SERIAL_BAD_PAYLOAD);
         return;
     }
-    const unsigned char *from = (const unsigned char *)memory->space[space] + offset;
     for (uint16_t i = 0; i < bytes; i++) {
-        payload[i] = (uint8_t)hyst_load8(from + i);
+        payload[i] = (uint8_t)hyst_rom_load8(hyst_rom_at(memory->space[space], offset + i));
     }
     hyst_serial_reply(link, bytes);
 }

@@ -39,13 +39,13 @@ static void fill(const hyst_border *border, hyst_range h, hyst_range w, uint32_t
 {
     const hyst_geometry *g = border->g;
     const uint32_t block = border->group * border->blocks + b;
-    uintptr_t word = (uintptr_t)hyst_sliced_block(border->layer, block);
+    hyst_address word = (hyst_address)hyst_sliced_block(border->layer, block);
     uint32_t sum[HYST_SLICED_PLANES] = {0};
     uint32_t p;
     int32_t kh, kw;
     for (kh = 0; kh < g->kernel_h; kh++) {
         const int32_t row = kh >= h.first && kh < h.last;
-        for (kw = 0; kw < g->kernel_w; kw++, word += (uintptr_t)(border->depth * 4u)) {
+        for (kw = 0; kw < g->kernel_w; kw++, word += (hyst_address)(border->depth * 4u)) {
             if (!row || kw < w.first || kw >= w.last) {
                 hyst_sliced_add_run(border->depth, word, sum);
             }

@@ -6,26 +6,26 @@
 /* Carries held for up to 2048 batches of 32. */
 #define HELD 12u
 
-HYST_ALWAYS_INLINE uint32_t kept(const void *block, uint32_t i, uint32_t x)
+HYST_ALWAYS_INLINE uint32_t kept(hyst_rom block, uint32_t i, uint32_t x)
 {
-    return hyst_load32(block, i) & (0u - ((x >> i) & 1u));
+    return hyst_rom_load32(block, i) & (0u - ((x >> i) & 1u));
 }
 
-HYST_ALWAYS_INLINE uint32_t add_four(uint32_t *s, const void *block, uint32_t i, uint32_t x)
+HYST_ALWAYS_INLINE uint32_t add_four(uint32_t *s, hyst_rom block, uint32_t i, uint32_t x)
 {
     const uint32_t a = hyst_full_add(&s[0], kept(block, i, x), kept(block, i + 1u, x));
     const uint32_t b = hyst_full_add(&s[0], kept(block, i + 2u, x), kept(block, i + 3u, x));
     return hyst_full_add(&s[1], a, b);
 }
 
-HYST_ALWAYS_INLINE uint32_t add_eight(uint32_t *s, const void *block, uint32_t i, uint32_t x)
+HYST_ALWAYS_INLINE uint32_t add_eight(uint32_t *s, hyst_rom block, uint32_t i, uint32_t x)
 {
     const uint32_t a = add_four(s, block, i, x);
     const uint32_t b = add_four(s, block, i + 4u, x);
     return hyst_full_add(&s[2], a, b);
 }
 
-HYST_ALWAYS_INLINE uint32_t add_sixteen(uint32_t *s, const void *block, uint32_t i, uint32_t x)
+HYST_ALWAYS_INLINE uint32_t add_sixteen(uint32_t *s, hyst_rom block, uint32_t i, uint32_t x)
 {
     const uint32_t a = add_eight(s, block, i, x);
     const uint32_t b = add_eight(s, block, i + 8u, x);
@@ -33,7 +33,7 @@ HYST_ALWAYS_INLINE uint32_t add_sixteen(uint32_t *s, const void *block, uint32_t
 }
 
 /* Adds the words of a block whose element of x is 1 to all of count planes. */
-static void add_all(const void *x, uint32_t k, const void *block, uint32_t count, uint32_t *planes)
+static void add_all(const void *x, uint32_t k, hyst_rom block, uint32_t count, uint32_t *planes)
 {
     const uint32_t batches = (k + 31u) / 32u, tail = k % 32u;
     const unsigned char *words = (const unsigned char *)block;

@@ -42,7 +42,7 @@ static uint32_t at_least(const uint32_t *x, const unsigned char *u, uint32_t pla
 }
 
 /* Ones of each of the 32 outputs of a block. */
-static void block_ones(uintptr_t block, uint32_t k, uint32_t *ones)
+static void block_ones(hyst_address block, uint32_t k, uint32_t *ones)
 {
     uint32_t planes[HYST_SLICED_PLANES] = {0};
     hyst_sliced_add_run(k, block, planes);
@@ -56,7 +56,7 @@ HYST_NEVER_INLINE void put_sums(const hyst_sliced_layer *l, uint32_t flip, uint3
     int32_t acc[32];
     hyst_sliced_values(x, l->planes, (uint32_t *)acc); /* the unsigned type of the same objects */
     if (!l->sums) {
-        block_ones((uintptr_t)hyst_sliced_block(l, block), l->k, ones);
+        block_ones((hyst_address)hyst_sliced_block(l, block), l->k, ones);
     }
     for (j = 0; j < n; j++) {
         const uint32_t b = l->sums ? hyst_load32(l->sums, first + j) : ones[j];
@@ -127,11 +127,11 @@ void hyst_sliced_ternary(const hyst_sliced_layer *layer, const void *x, uint32_t
     list.at = list_at;
     flip = list_fewer(x, layer->k, &list);
     for (b = 0; b < blocks; b++) {
-        const unsigned char *at = hyst_sliced_block(layer, group * blocks + b);
+        const hyst_rom at = hyst_sliced_block(layer, group * blocks + b);
         const uint32_t left = layer->n - b * 32u, n = left < 32u ? left : 32u;
         const uint32_t first = group * layer->n + b * 32u;
         int32_t acc[32];
-        hyst_xnor_sliced(&list, NULL, at, at + plane, acc);
+        hyst_xnor_sliced(&list, NULL, at, hyst_rom_at(at, plane), acc);
         for (j = 0; j < n; j++) {
             /* x w = +-(2 (sum over the listed of w) - (sum over all of w)) */
             const uint32_t sum = 2u * (uint32_t)acc[j] - hyst_load32(layer->sums, first + j);
@@ -142,9 +142,9 @@ void hyst_sliced_ternary(const hyst_sliced_layer *layer, const void *x, uint32_t
 }
 
 /* t + k clamped to 0 .. 2 k + 1: below, every sum passes; above, none does. */
-static uint32_t offset_threshold(const void *t, int32_t t_type, uint32_t at, uint32_t k)
+static uint32_t offset_threshold(hyst_rom t, int32_t t_type, uint32_t at, uint32_t k)
 {
-    const int32_t value = t_type == HYST_I16 ? hyst_get_i16(t, at) : hyst_get_i32(t, at);
+    const int32_t value = t_type == HYST_I16 ? hyst_rom_i16(t, at) : hyst_rom_i32(t, at);
     if (value <= -(int32_t)k) {
         return 0;
     }
@@ -164,7 +164,7 @@ static void store_lanes(void *to, const uint32_t *lane, uint32_t planes)
 }
 
 /* The tables of one block, whose first output is first of all. */
-static void block_tables(const void *t, int32_t t_type, uint32_t steps, uint32_t k, uint32_t first,
+static void block_tables(hyst_rom t, int32_t t_type, uint32_t steps, uint32_t k, uint32_t first,
                          uint32_t lanes, uint32_t n, const uint32_t *ones, unsigned char *to)
 {
     const uint32_t planes = hyst_sliced_planes(k);
@@ -181,7 +181,7 @@ static void block_tables(const void *t, int32_t t_type, uint32_t steps, uint32_t
     }
 }
 
-void hyst_sliced_sums(const void *w, const void *t, int32_t t_type, int32_t steps, int32_t k,
+void hyst_sliced_sums(hyst_rom w, hyst_rom t, int32_t t_type, int32_t steps, int32_t k,
                       int32_t n, int32_t groups, int32_t ternary, void *sums)
 {
     const uint32_t depth = (uint32_t)k, per_group = (uint32_t)n / (uint32_t)groups;
@@ -192,7 +192,7 @@ void hyst_sliced_sums(const void *w, const void *t, int32_t t_type, int32_t step
         const uint32_t in_group = block % blocks * 32u, left = per_group - in_group;
         const uint32_t first = block / blocks * per_group + in_group;
         const uint32_t lanes = left < 32u ? left : 32u;
-        const uintptr_t at = (uintptr_t)w + (uintptr_t)(block * depth) * 4u;
+        const hyst_address at = (hyst_address)w + (hyst_address)(block * depth) * 4u;
         uint32_t ones[32], less[32] = {0};
         block_ones(at, depth, ones);
         if (steps != 0) {
@@ -201,7 +201,7 @@ void hyst_sliced_sums(const void *w, const void *t, int32_t t_type, int32_t step
             continue;
         }
         if (ternary) {
-            block_ones(at + (uintptr_t)(all * depth) * 4u, depth, less);
+            block_ones(at + (hyst_address)(all * depth) * 4u, depth, less);
         }
         for (j = 0; j < lanes; j++) {
             hyst_store32(sums, first + j, ones[j] - less[j]);

@@ -30,9 +30,8 @@ static void put_bits(void *out, uint32_t at, uint32_t bits, uint32_t n)
 void hyst_sink_bits(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t n, uint32_t p,
                     uint32_t bits)
 {
-    const unsigned char *inv =
-        (const unsigned char *)sink->inv + p * hyst_plane_bytes(sink->channels);
-    bits = (bits & (0xffffffffu >> (32u - n))) ^ (uint32_t)hyst_get_bits(inv, c0, n);
+    const hyst_rom inv = hyst_rom_at(sink->inv, p * hyst_plane_bytes(sink->channels));
+    bits = (bits & (0xffffffffu >> (32u - n))) ^ (uint32_t)hyst_rom_bits(inv, c0, n);
     put_bits(sink->out[p], pixel * sink->channels + c0, bits, n);
 }
 
@@ -60,7 +59,7 @@ void hyst_sink_put(const hyst_sink *sink, uint32_t pixel, uint32_t c0, uint32_t 
 void hyst_sink_put_words(const hyst_sink *sink, const int32_t *pixel_of, uint32_t count,
                          uint32_t c0, uint32_t n, const uint32_t *bits)
 {
-    const uint32_t inverted = (uint32_t)hyst_get_bits(sink->inv, c0, n);
+    const uint32_t inverted = (uint32_t)hyst_rom_bits(sink->inv, c0, n);
     uint32_t p;
     for (p = 0; p < count; p++) {
         if (pixel_of[p] >= 0) {

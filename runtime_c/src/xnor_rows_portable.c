@@ -2,26 +2,27 @@
 #include "hyst/xnor_rows.h"
 
 /* Differing bits of four neighbouring rows; each count <= k. */
-static void four_rows(const void *sign, const unsigned char *row, uint32_t stride, uint32_t k,
+static void four_rows(const void *sign, hyst_rom row, uint32_t stride, uint32_t k,
                       int32_t *acc)
 {
-    const unsigned char *row1 = row + stride, *row2 = row1 + stride, *row3 = row2 + stride;
+    const hyst_rom row1 = hyst_rom_at(row, stride), row2 = hyst_rom_at(row1, stride);
+    const hyst_rom row3 = hyst_rom_at(row2, stride);
     const uint32_t words = hyst_words(k);
     const hyst_word tail = hyst_tail_mask(k);
     uint32_t d0 = 0, d1 = 0, d2 = 0, d3 = 0, i;
     hyst_word x;
     for (i = 0; i + 1u < words; i++) {
         x = hyst_load(sign, i);
-        d0 += hyst_popcount(x ^ hyst_load(row, i));
-        d1 += hyst_popcount(x ^ hyst_load(row1, i));
-        d2 += hyst_popcount(x ^ hyst_load(row2, i));
-        d3 += hyst_popcount(x ^ hyst_load(row3, i));
+        d0 += hyst_popcount(x ^ hyst_rom_load(row, i));
+        d1 += hyst_popcount(x ^ hyst_rom_load(row1, i));
+        d2 += hyst_popcount(x ^ hyst_rom_load(row2, i));
+        d3 += hyst_popcount(x ^ hyst_rom_load(row3, i));
     }
     x = hyst_load(sign, i);
-    d0 += hyst_popcount((x ^ hyst_load(row, i)) & tail);
-    d1 += hyst_popcount((x ^ hyst_load(row1, i)) & tail);
-    d2 += hyst_popcount((x ^ hyst_load(row2, i)) & tail);
-    d3 += hyst_popcount((x ^ hyst_load(row3, i)) & tail);
+    d0 += hyst_popcount((x ^ hyst_rom_load(row, i)) & tail);
+    d1 += hyst_popcount((x ^ hyst_rom_load(row1, i)) & tail);
+    d2 += hyst_popcount((x ^ hyst_rom_load(row2, i)) & tail);
+    d3 += hyst_popcount((x ^ hyst_rom_load(row3, i)) & tail);
     acc[0] = (int32_t)k - 2 * (int32_t)d0;
     acc[1] = (int32_t)k - 2 * (int32_t)d1;
     acc[2] = (int32_t)k - 2 * (int32_t)d2;
@@ -29,19 +30,19 @@ static void four_rows(const void *sign, const unsigned char *row, uint32_t strid
 }
 
 /* One row with an optional mask and an optional negative plane. */
-static int32_t one_row(const void *sign, const void *mask, const unsigned char *row,
-                       const unsigned char *negative, uint32_t k)
+static int32_t one_row(const void *sign, const void *mask, hyst_rom row, hyst_rom negative,
+                       uint32_t k)
 {
     const uint32_t words = hyst_words(k);
     uint32_t counted = 0, differ = 0, i;
     for (i = 0; i < words; i++) {
-        const hyst_word w = hyst_load(row, i);
+        const hyst_word w = hyst_rom_load(row, i);
         hyst_word valid = i + 1u < words ? HYST_ALL_ONES : hyst_tail_mask(k);
         if (mask) {
             valid &= hyst_load(mask, i);
         }
         if (negative) {
-            valid &= w ^ hyst_load(negative, i);
+            valid &= w ^ hyst_rom_load(negative, i);
         }
         counted += hyst_popcount(valid);
         differ += hyst_popcount(valid & (w ^ hyst_load(sign, i)));
@@ -49,19 +50,18 @@ static int32_t one_row(const void *sign, const void *mask, const unsigned char *
     return (int32_t)counted - 2 * (int32_t)differ;
 }
 
-void hyst_xnor_rows(const void *sign, const void *mask, const void *rows_w, const void *negative,
+void hyst_xnor_rows(const void *sign, const void *mask, hyst_rom rows_w, hyst_rom negative,
                     uint32_t k, uint32_t rows, int32_t *acc)
 {
-    const unsigned char *row = (const unsigned char *)rows_w;
-    const unsigned char *other = (const unsigned char *)negative;
     const uint32_t stride = hyst_plane_bytes(k);
     uint32_t r = 0;
     if (!mask && !negative) {
         for (; r + 4u <= rows; r += 4u) {
-            four_rows(sign, row + r * stride, stride, k, acc + r);
+            four_rows(sign, hyst_rom_at(rows_w, r * stride), stride, k, acc + r);
         }
     }
     for (; r < rows; r++) {
-        acc[r] = one_row(sign, mask, row + r * stride, other ? other + r * stride : NULL, k);
+        acc[r] = one_row(sign, mask, hyst_rom_at(rows_w, r * stride),
+                         negative ? hyst_rom_at(negative, r * stride) : 0, k);
     }
 }

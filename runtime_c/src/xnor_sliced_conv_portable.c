@@ -100,7 +100,8 @@ static void one_pixel(run *r, int32_t oy, int32_t ox)
     const uint32_t first = hyst_range_size(w) > 0 ? r->start[from] : 0u;
     const uint32_t listed =
         hyst_range_size(w) > 0 ? r->start[from + hyst_range_size(w)] - first : 0u;
-    const uintptr_t shift = (uintptr_t)(r->column - left) * (uintptr_t)(r->depth * 4u);
+    const hyst_address shift =
+        (hyst_address)(r->column - left) * (hyst_address)(r->depth * 4u);
     const unsigned char *extra = valid < r->l->k ? hyst_border_sums(&r->border, r->h, w) : NULL;
     uint32_t start[HYST_SLICED_PLANES], x[HYST_SLICED_PLANES], b;
     hyst_sliced_start(r->l, r->l->k + valid - 2u * listed, start);
@@ -110,7 +111,7 @@ static void one_pixel(run *r, int32_t oy, int32_t ox)
             hyst_border_add(&r->border, extra, b, x);
         }
         hyst_sliced_add(r->list + first, listed,
-                        (uintptr_t)hyst_sliced_block(r->l, r->group * r->blocks + b) + shift,
+                        (hyst_address)hyst_sliced_block(r->l, r->group * r->blocks + b) + shift,
                         x + 2);
         hyst_sliced_put(r->l, r->flip, r->group, b, (uint32_t)(oy * g->out_w + ox), x);
     }

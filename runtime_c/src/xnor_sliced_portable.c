@@ -107,26 +107,26 @@ uint32_t hyst_count_ones(const void *bits, uint32_t at, uint32_t n)
     return ones;
 }
 
-static inline uint32_t word_at(uintptr_t base, uint32_t offset)
+static inline uint32_t word_at(hyst_address base, uint32_t offset)
 {
-    return hyst_load32((const void *)(uintptr_t)(base + offset), 0);
+    return hyst_rom_load32((hyst_rom)(hyst_address)(base + offset), 0);
 }
 
-HYST_ALWAYS_INLINE uint32_t add_four(uint32_t *s, const uint16_t *list, uintptr_t base)
+HYST_ALWAYS_INLINE uint32_t add_four(uint32_t *s, const uint16_t *list, hyst_address base)
 {
     const uint32_t a = hyst_full_add(&s[0], word_at(base, list[0]), word_at(base, list[1]));
     const uint32_t b = hyst_full_add(&s[0], word_at(base, list[2]), word_at(base, list[3]));
     return hyst_full_add(&s[1], a, b);
 }
 
-HYST_ALWAYS_INLINE uint32_t add_eight(uint32_t *s, const uint16_t *list, uintptr_t base)
+HYST_ALWAYS_INLINE uint32_t add_eight(uint32_t *s, const uint16_t *list, hyst_address base)
 {
     const uint32_t a = add_four(s, list, base);
     const uint32_t b = add_four(s, list + 4, base);
     return hyst_full_add(&s[2], a, b);
 }
 
-HYST_ALWAYS_INLINE uint32_t add_sixteen(uint32_t *s, const uint16_t *list, uintptr_t base)
+HYST_ALWAYS_INLINE uint32_t add_sixteen(uint32_t *s, const uint16_t *list, hyst_address base)
 {
     const uint32_t a = add_eight(s, list, base);
     const uint32_t b = add_eight(s, list + 8, base);
@@ -143,7 +143,7 @@ static inline void ripple(uint32_t *planes, uint32_t level, uint32_t carry)
 
 /* Batches of 32 leave a carry of weight 32 each: of every four, two carries wait in registers for
  * their pair, then hyst_hold_carry goes on from weight 128. */
-void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint32_t *planes)
+void hyst_sliced_add(const uint16_t *list, uint32_t length, hyst_address base, uint32_t *planes)
 {
     uint32_t held[PLANES - 7u];
     uint32_t s[4];
@@ -183,7 +183,7 @@ void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint
 
 #define FOUR(i) 4u * (i), 4u * (i) + 4u, 4u * (i) + 8u, 4u * (i) + 12u
 
-void hyst_sliced_add_run(uint32_t n, uintptr_t base, uint32_t *planes)
+void hyst_sliced_add_run(uint32_t n, hyst_address base, uint32_t *planes)
 {
     static const uint16_t all[32] = {FOUR(0), FOUR(4), FOUR(8), FOUR(12),
                                      FOUR(16), FOUR(20), FOUR(24), FOUR(28)};
@@ -216,7 +216,7 @@ void hyst_sliced_values(const uint32_t *planes, uint32_t count, uint32_t *values
     }
 }
 
-void hyst_sliced_count(const hyst_sliced_list *list, const void *block, uint32_t weight,
+void hyst_sliced_count(const hyst_sliced_list *list, hyst_rom block, uint32_t weight,
                        uint32_t *total)
 {
     uint32_t planes[PLANES] = {0}, values[32];
@@ -228,7 +228,7 @@ void hyst_sliced_count(const hyst_sliced_list *list, const void *block, uint32_t
     }
 }
 
-static void add_signed(const hyst_sliced_list *list, const void *block, const void *negative,
+static void add_signed(const hyst_sliced_list *list, hyst_rom block, hyst_rom negative,
                        uint32_t weight, uint32_t *total)
 {
     uint32_t j, length = 0;
@@ -247,7 +247,7 @@ static void add_signed(const hyst_sliced_list *list, const void *block, const vo
 }
 
 void hyst_xnor_sliced(const hyst_sliced_list *set, const hyst_sliced_list *clear,
-                      const void *block, const void *negative, int32_t *acc)
+                      hyst_rom block, hyst_rom negative, int32_t *acc)
 {
     uint32_t total[32] = {0};
     uint32_t j;

@@ -49,13 +49,13 @@ static inline hyst_word carry(hyst_word a, hyst_word b, hyst_word *low)
 }
 
 /* Adds the differing bits of a block to every lane; words of the row past count are repeats. */
-static inline void add_block(const hyst_word *x, const hyst_word *mask, const unsigned char *row,
+static inline void add_block(const hyst_word *x, const hyst_word *mask, hyst_rom row,
                              uint32_t count, hyst_word *differ)
 {
     hyst_word w[BLOCK];
     uint32_t p, j, s;
     for (j = 0; j < BLOCK; j++) {
-        w[j] = hyst_load(row, j < count ? j : count - 1u);
+        w[j] = hyst_rom_load(row, j < count ? j : count - 1u);
     }
     for (p = 0; p < LANES; p++) {
         hyst_word ones = 0, twos = 0, fours = 0;
@@ -82,15 +82,15 @@ static inline void add_block(const hyst_word *x, const hyst_word *mask, const un
 }
 
 /* Differing bits of one row and each lane. */
-static inline void one_row(const operands *q, const unsigned char *row, const hyst_word *mask,
+static inline void one_row(const operands *q, hyst_rom row, const hyst_word *mask,
                            hyst_word *differ)
 {
     uint32_t i = 0;
     for (; i + BLOCK < q->words; i += BLOCK) {
         const uint32_t at = i * LANES;
-        add_block(q->x + at, mask ? mask + at : NULL, row + i * HYST_WORD_BYTES, BLOCK, differ);
+        add_block(q->x + at, mask ? mask + at : NULL, hyst_rom_at(row, i * HYST_WORD_BYTES), BLOCK, differ);
     }
-    add_block(q->last_x, q->last_mask, row + i * HYST_WORD_BYTES, q->words - i, differ);
+    add_block(q->last_x, q->last_mask, hyst_rom_at(row, i * HYST_WORD_BYTES), q->words - i, differ);
 }
 
 static void prepare(operands *q, const void *x, const void *mask, uint32_t k)
@@ -108,13 +108,13 @@ static void prepare(operands *q, const void *x, const void *mask, uint32_t k)
     }
 }
 
-void hyst_xnor_tile(const hyst_tile *tile, const void *rows_w, uint32_t rows, int32_t *acc)
+void hyst_xnor_tile(const hyst_tile *tile, hyst_rom rows_w, uint32_t rows, int32_t *acc)
 {
-    const unsigned char *row = (const unsigned char *)rows_w;
+    hyst_rom row = rows_w;
     operands q;
     uint32_t r, p;
     prepare(&q, tile->x, tile->mask, tile->k);
-    for (r = 0; r < rows; r++, row += hyst_plane_bytes(tile->k)) {
+    for (r = 0; r < rows; r++, row = hyst_rom_at(row, hyst_plane_bytes(tile->k))) {
         hyst_word differ[HYST_TILE_LANES] = {0};
         if (tile->mask) {
             one_row(&q, row, q.mask, differ);
@@ -127,7 +127,7 @@ void hyst_xnor_tile(const hyst_tile *tile, const void *rows_w, uint32_t rows, in
     }
 }
 
-void hyst_xnor_tile_bits(const hyst_tile *tile, const void *rows_w, uint32_t rows,
+void hyst_xnor_tile_bits(const hyst_tile *tile, hyst_rom rows_w, uint32_t rows,
                          const hyst_limits *limits, uint32_t *bits)
 {
     hyst_xnor_tile_bits_of_sums(tile, rows_w, rows, limits, bits);

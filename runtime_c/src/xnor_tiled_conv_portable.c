@@ -142,7 +142,7 @@ void hyst_xnor_tiled_conv(const hyst_xnor_layer *l, int32_t pixel, int32_t count
     for (o = 0; o < l->per_group; o += 32u) {
         const uint32_t n = l->per_group - o < 32u ? l->per_group - o : 32u, c0 = first + o;
         const hyst_limits limits = {l->sink.t, l->sink.t_type, c0};
-        const unsigned char *row = l->w + c0 * l->patch;
+        const hyst_rom row = hyst_rom_at(l->w, c0 * l->patch);
         for (t = 0; t < to.lanes; t += LANES) {
             const unsigned char *x = to.tiles + t / LANES * to.size;
             /* the mask: where the tile holds a lane from back on */

@@ -13,12 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "kernels"))
 
-from mcu_harness import FAMILIES, Case, McuKernels, cases, isas
+from avr_harness import run_on_avr
+from mcu_harness import FAMILIES, Case, McuKernels, avr_cases, cases, isas
 
 from hysteron.errors import ToolchainError
 from hysteron.ops.kernel.xnor_conv import XnorConv
 from hysteron.ops.kernel.xnor_dense import XnorDense
-from hysteron.targets import Isa
+from hysteron.targets import Isa, load_target
 
 #: Measured on the same shapes (conv with valid padding) with CMSIS-NN 99f736a6 and GCC 12.2 -O3,
 #: counted by QEMU: arm_fully_connected_s8 and arm_convolve_wrapper_s8, instructions per MAC.
@@ -29,6 +30,9 @@ CMSIS_NN_INT8 = {
     "cortex-m7": (1.92, 1.81),
     "cortex-m33": (1.92, 1.81),
 }
+#: Int8 dot products in plain C on an ATmega328P, -O2, cycles per multiply-accumulate (simavr).
+AVR_INT8 = 9.15
+AVR_PARTS = ("atmega328p", "atmega2560")
 DENSITIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -63,6 +67,31 @@ def report(isa: Isa, family: str) -> None:
             print(f"  {case.name:6} {layout:10} {half:.4f} ({kind}) {beside:18} {each}")
 
 
+def report_avr(part: str) -> None:
+    """Print the lines of one 8-bit part: cycles of the emulator's model."""
+    for case in avr_cases(load_target(part).isa):
+        costs = []
+        try:
+            for density in DENSITIES:
+                arrays = case.arrays(density)
+                run = run_on_avr(part, case.op, case.types, arrays)
+                if not (run.outputs[0] == case.op.reference(*arrays)[0]).all():
+                    raise SystemExit(f"{part}: wrong outputs of {case.op}")
+                costs.append(run.cycles / case.macs)
+        except ToolchainError as error:
+            print(f"{part}: {error}")
+            return
+        if case.name == "dense":
+            print(f"\n{part}: {run.version}; cycles in simavr, dense 1024->64, conv 32->32 on 8x8")
+            print(f"  {' '.join(run.flags)}")
+        half = costs[DENSITIES.index(0.5)]
+        beside = f"int8 {AVR_INT8:.2f}, {AVR_INT8 / half:4.1f}x" if case.name == "dense" else ""
+        each = " ".join(f"{cost:.4f}" for cost in costs)
+        print(
+            f"  {case.name:6} {'sliced':10} {half:.4f} (worst {max(costs):.4f}) {beside:18} {each}"
+        )
+
+
 def main() -> None:
     """Measure every core with every compiler that is installed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -74,6 +103,9 @@ def main() -> None:
         for family in FAMILIES:
             if options.only in isa.name:
                 report(isa, family)
+    for part in AVR_PARTS:
+        if options.only in part:
+            report_avr(part)
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ def samples(tmp_path: Path) -> Path:
     return path
 
 
-def _compare(*argv: object) -> int:
+def _compare(*argv: object, model: Path = MLP) -> int:
     with pytest.raises(SystemExit) as done:
-        main(["compare", str(MLP), "--input", "uint8", *(str(word) for word in argv)])
+        main(["compare", str(model), "--input", "uint8", *(str(word) for word in argv)])
     return int(done.value.code or 0)
 
 
@@ -42,10 +42,12 @@ def _rows(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
 def test_rows_hold_counts_and_say_what_did_not_fit(
     samples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    np.save(samples, np.load(samples).reshape(-1, 1, 8, 8))
     picture = tmp_path / "targets.png"
     names = "cortex-m0,rv32imc,atmega328p"
+    cnn = asset_dir("models") / "digits_cnn" / "digits_cnn.onnx"
     argv = ("--inputs", samples, "-t", names, "--limit", 2, "-o", picture, "--json")
-    assert _compare(*argv) == 0
+    assert _compare(*argv, model=cnn) == 0
     rows = _rows(capsys)
     assert list(rows) == names.split(",")
     for name in ("cortex-m0", "rv32imc"):

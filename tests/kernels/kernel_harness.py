@@ -79,7 +79,7 @@ def sources(suffix: str) -> list[Path]:
     for portable in sorted(folder.glob("*_portable.c")):
         variant = portable.with_name(portable.name.replace("_portable.c", f"_{suffix}.c"))
         chosen.append(variant if variant.exists() else portable)
-    return chosen
+    return [*chosen, folder / "crc32.c"]
 
 
 def build(variant: str, folder: Path, extra: tuple[str, ...] = ("-O2",)) -> Path:
@@ -103,7 +103,7 @@ def build(variant: str, folder: Path, extra: tuple[str, ...] = ("-O2",)) -> Path
 def declarations() -> str:
     """Return the cffi text of all op headers."""
     folder = asset_dir("runtime_c") / "include" / "hyst"
-    blocks = []
+    blocks = ["typedef const void *hyst_rom;"]
     for header in sorted(folder.glob("op_*.h")):
         found = CFFI_BLOCK.findall(header.read_text())
         assert len(found) == 1, f"{header.name} needs exactly one cffi block"

@@ -23,7 +23,7 @@ from hysteron.ops.kernel._base import KernelOp
 from hysteron.ops.kernel._steps import step_types
 from hysteron.ops.kernel.xnor_conv import XnorConv
 from hysteron.ops.kernel.xnor_dense import XnorDense
-from hysteron.passes.choose_layouts import ChooseLayouts
+from hysteron.passes.choose_layouts import LIST_SCRATCH_BYTES, ChooseLayouts
 from hysteron.runners import ElfInfo, EmulatedMcu, build_elf
 from hysteron.targets import Isa, known, load_isa
 
@@ -160,7 +160,9 @@ class Case:
         ]
 
 
-def chosen(op: KernelOp, types: tuple[TensorType, ...], layout: str) -> KernelOp:
+def chosen(
+    op: KernelOp, types: tuple[TensorType, ...], layout: str, list_scratch: int = LIST_SCRATCH_BYTES
+) -> KernelOp:
     """Return the op as the pass sets it for a target that prefers ``layout``."""
     names = tuple(f"t{i}" for i in range(len(types)))
     graph = Graph(
@@ -169,20 +171,32 @@ def chosen(op: KernelOp, types: tuple[TensorType, ...], layout: str) -> KernelOp
         nodes=(Node(op, names, ("y",), Origin()),),
         types={**dict(zip(names, types, strict=True)), "y": op.infer(*types)[0]},
     )
-    found = ChooseLayouts(layout).run(graph).nodes[0].op
+    found = ChooseLayouts(layout, list_scratch=list_scratch).run(graph).nodes[0].op
     assert isinstance(found, KernelOp)
     return found
 
 
 def cases(layout: str) -> tuple[Case, ...]:
     """Return the two layers of DESIGN: dense 1024x1024, conv 3x3 64->64 on 16x16, zero pads."""
+    return _cases(layout, 1024, (16, 16, 64), LIST_SCRATCH_BYTES)
+
+
+def avr_cases(isa: Isa) -> tuple[Case, ...]:
+    """Return the layers of 8-bit parts: dense 1024 -> 64, conv 3x3 32->32 on 8x8, zero pads."""
+    return _cases("sliced", 64, (8, 8, 32), isa.list_scratch_bytes)
+
+
+def _cases(
+    layout: str, outputs: int, x: tuple[int, int, int], list_scratch: int
+) -> tuple[Case, ...]:
     conv = XnorConv(out="b1", pad_top=1, pad_left=1, pad_bottom=1, pad_right=1)
+    channels, pixels = x[2], x[0] * x[1]
     shapes: tuple[tuple[str, KernelOp, tuple[int, ...], tuple[int, ...], int], ...] = (
-        ("dense", XnorDense(out="b1"), (1024,), (1024, 1024), 1024 * 1024),
-        ("conv", conv, (16, 16, 64), (64, 3, 3, 64), 16 * 16 * 64 * 3 * 3 * 64),
+        ("dense", XnorDense(out="b1"), (1024,), (outputs, 1024), outputs * 1024),
+        ("conv", conv, x, (channels, 3, 3, channels), pixels * channels * 9 * channels),
     )
     found = []
-    for name, op, x, w, macs in shapes:
-        types = (TensorType("b1", x), TensorType("b1", w), *step_types("b1", 1, w[0]))
-        found.append(Case(name, chosen(op, types, layout), types, macs))
+    for name, op, shape, w, macs in shapes:
+        types = (TensorType("b1", shape), TensorType("b1", w), *step_types("b1", 1, w[0]))
+        found.append(Case(name, chosen(op, types, layout, list_scratch), types, macs))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Instructions of the binary kernels on emulated cores: exact integers, bars, no data in time.
+"""Instructions (AVR: cycles) of the binary kernels on emulated cores: exact, bars, no data in time.
 
 The integers hold for the compiler versions named here and are compared as such; another
 version skips with a reason. The bars of DESIGN hold for the best compiler of each core.
@@ -9,13 +9,14 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from mcu_harness import FAMILIES, Case, McuKernels, Run, cases, isas
+from avr_harness import AvrRun, run_on_avr
+from mcu_harness import FAMILIES, Case, McuKernels, Run, avr_cases, cases, isas
 
 from hysteron.errors import ToolchainError
 from hysteron.ops.kernel.xnor_conv import XnorConv
 from hysteron.ops.kernel.xnor_dense import XnorDense
 from hysteron.runners import probe
-from hysteron.targets import load_isa
+from hysteron.targets import load_isa, load_target
 
 pytest.importorskip("unicorn")
 
@@ -44,6 +45,14 @@ COUNTS: dict[tuple[str, str], tuple[int, int, int, int]] = {
 #: Instructions per binary multiply-accumulate, thresholds and packing included.
 BARS = {"cortex-m0": (0.245, 0.31), "cortex-m0plus": (0.245, 0.31)}
 BAR = (0.15, 0.22)
+GCC_AVR = "avr-gcc (GCC) 5.4.0"
+#: (part, compiler) -> cycles of dense 1024 -> 64 and conv 3x3 32->32 on 8x8 in simavr 1.6.
+CYCLES: dict[tuple[str, str], tuple[int, int]] = {
+    ("atmega328p", GCC_AVR): (79_421, 1_346_551),
+    ("atmega2560", GCC_AVR): (86_996, 1_113_864),
+}
+#: Cycles per binary multiply-accumulate of the dense layer.
+AVR_BAR = 1.7
 NAMES = [isa.name for isa in isas()]
 
 
@@ -129,3 +138,27 @@ def test_the_listing_kernel_is_not_constant_time() -> None:
         for density in (0.0, 0.5)
     }
     assert len(counts) == 2
+
+
+@cache
+def cycles(part: str, name: str, density: float) -> tuple[Case, AvrRun]:
+    """Run one case on an 8-bit part and compare its outputs with the reference."""
+    case = next(case for case in avr_cases(load_target(part).isa) if case.name == name)
+    arrays = case.arrays(density)
+    run = run_on_avr(part, case.op, case.types, arrays)
+    assert (run.outputs[0] == case.op.reference(*arrays)[0]).all(), f"{part} {case.op}"
+    return case, run
+
+
+@pytest.mark.isa("avr5")
+@pytest.mark.isa("avr6")
+@pytest.mark.parametrize("part", ["atmega328p", "atmega2560"])
+def test_cycles_of_8_bit_parts_are_exact_and_dense_stays_under_the_bar(part: str) -> None:
+    """Weights in flash, list, thresholds and packing included; half is the worst density."""
+    found = [cycles(part, name, 0.5) for name in ("dense", "conv")]
+    case, dense = found[0]
+    assert dense.cycles <= AVR_BAR * case.macs
+    assert all(cycles(part, "dense", other)[1].cycles < dense.cycles for other in (0.0, 0.75, 1.0))
+    if (part, dense.version) not in CYCLES:
+        pytest.skip(f"no counts for {part} with {dense.version}")
+    assert tuple(run.cycles for _, run in found) == CYCLES[part, dense.version]

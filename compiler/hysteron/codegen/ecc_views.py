@@ -174,7 +174,7 @@ def _call(program: Program, section: Section, number: int, verb: str, more: tupl
     ]
     kind = _kind(section)
     if kind == "copies" and len(places) == 2:
-        places.append("NULL")
+        places.append("0")
     arguments = ", ".join((f"&{name}_protected[{number}]", *places, *more))
     return f"hyst_ecc_{kind}_{verb}({arguments})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -80,7 +80,7 @@ def emit_sources(
         "sources": sources,
         "objects": [source[:-2] + ".o" for source in sources],
         "flags": flags,
-        "makeflags": ["-std=c99", "-O2", *flags],
+        "makeflags": ["-std=c99", "-Os" if _small(_given_flags(program)) else "-O2", *flags],
     }
     files = dict(runtime)
     for path, template in (
@@ -155,10 +155,22 @@ def _runtime(program: Program, view: ModelView, serial: bool) -> Files:
 
 
 def _portable_flags(program: Program) -> list[str]:
-    """Return the flags that choose the instruction set, without anything of ours."""
-    first = next(iter(program.isa.compilers), None)
+    """Return the flags that choose the instruction set, without anything of ours.
+
+    Where code must be small, also those that make it so or let a linker drop what nobody calls.
+    """
+    given = _given_flags(program)
     wanted = ("-m", "-ffp-contract", "-ffreestanding", "-fno-schedule-insns")
-    return [flag for flag in (first.flags if first else ()) if flag.startswith(wanted)]
+    return [flag for flag in given if flag.startswith((*wanted, *_small(given)))]
+
+
+def _given_flags(program: Program) -> tuple[str, ...]:
+    first = next(iter(program.isa.compilers), None)
+    return tuple(first.flags) if first else ()
+
+
+def _small(given: Sequence[str]) -> tuple[str, ...]:
+    return ("-fno-", "-ffunction-sections", "-fdata-sections") if "-Os" in given else ()
 
 
 def _report(program: Program, measured: Measured) -> dict[str, Any]:

@@ -66,7 +66,11 @@ class LayerView:
 
 @dataclass(frozen=True, slots=True)
 class RegionView:
-    """The image of one region as 32-bit words, eight to a line."""
+    """The image of one region as 32-bit words, eight to a line.
+
+    ``pieces`` are the same lines in groups where the C compiler takes no array of that size:
+    the assembler gets them in strings, of which C99 promises 4,095 characters.
+    """
 
     index: int
     name: str
@@ -74,6 +78,7 @@ class RegionView:
     words: int
     nbytes: int
     lines: tuple[str, ...]
+    pieces: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ class _Places:
         """Return the expression of a section, or of its place in the tile of a layer."""
         section = self.program.layout.by_const[tensor]
         if section.code:
-            return f"ctx->tile + {self.tile[layer, section.name] // 8}"
+            return in_sram(f"ctx->tile + {self.tile[layer, section.name] // 8}")
         region = self.program.layout.regions.index(section.region)
         return f"{self.program.name.upper()}_SECTION(ctx, {region}, {section.offset})"
 
@@ -174,9 +179,14 @@ def kernel_op(node: Node) -> KernelOp:
     return node.op
 
 
-def _padded(items: list[str], wanted: int) -> list[str]:
-    """Return C pointer arguments; kernels take NULL for those a node does not have."""
-    return items + ["NULL"] * (wanted - len(items))
+def in_sram(place: str) -> str:
+    """Return a C expression of the address of an image for one of data memory (hyst/abi.h)."""
+    return f"HYST_IN_SRAM({place})"
+
+
+def _padded(items: list[str], wanted: int, null: str) -> list[str]:
+    """Return C address arguments; kernels take ``null`` for those a node does not have."""
+    return items + [null] * (wanted - len(items))
 
 
 def _layers(program: Program, places: _Places) -> Iterator[tuple[LayerView, int]]:
@@ -195,17 +205,20 @@ def _layer(
     types = [program.final.types[tensor] for tensor in node.inputs]
     split = op.activation_count(*types)
     consts = [places.constant(tensor, index) for tensor in node.inputs[split:]]
-    arguments = _padded([places.activation(t) for t in node.inputs[:split]], op.ACTIVATIONS[1])
-    arguments += _padded(consts, op.CONSTANTS[1])
-    arguments += _padded([places.activation(t) for t in node.outputs], op.OUTPUTS[1])
+    given = [places.activation(t) for t in node.inputs[:split]]
+    arguments = _padded(given[: op.ACTIVATIONS[1]], op.ACTIVATIONS[1], "NULL")
+    # What takes a constant's place is addressed like one.
+    arguments += [in_sram(place) for place in given[op.ACTIVATIONS[1] :]]
+    arguments += _padded(consts, op.CONSTANTS[1], "0")
+    arguments += _padded([places.activation(t) for t in node.outputs], op.OUTPUTS[1], "NULL")
     sums: tuple[str, ...] = ()
     nbytes = op.sums_bytes(*types) if op.SUMS else 0
     if op.SUMS:
         table = f"ctx->sums + {sums_at // 8}" if nbytes else "NULL"
         arguments.append(table)
-        steps = consts[1] if len(consts) > 1 else "NULL"
-        given = _sums_arguments(op, types)
-        sums = (consts[0], steps, *given, table) if nbytes else ()
+        steps = consts[1] if len(consts) > 1 else "0"
+        numbers = _sums_arguments(op, types)
+        sums = (consts[0], steps, *numbers, table) if nbytes else ()
     # Sums of decoded constants are made anew by each inference: the memory may change.
     codes = [program.layout.by_const[tensor].code for tensor in node.inputs[split:]]
     fetched = bool(sums) and any(codes)
@@ -242,7 +255,15 @@ def _regions(program: Program) -> Iterator[RegionView]:
         data = program.images[region]
         lines = word_lines(data) or ("0u,",)
         words = max(len(data) // 4, 1)
-        yield RegionView(index, region, region.upper(), words, len(data), lines)
+        most = program.isa.largest_array_bytes
+        pieces = _pieces(lines) if 0 < most < len(data) else ()
+        yield RegionView(index, region, region.upper(), words, len(data), lines, pieces)
+
+
+def _pieces(lines: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Return lines of C words as an assembler takes them, in groups of 32."""
+    plain = tuple(line.replace("u", "").removesuffix(",") for line in lines)
+    return tuple(plain[at : at + 32] for at in range(0, len(plain), 32))
 
 
 def _section(program: Program, section: Section) -> SectionView:
@@ -256,6 +277,7 @@ def _headers(
 ) -> tuple[str, ...]:
     """Return the runtime headers the generated code includes, sorted."""
     found = {f"hyst/op_{layer.op}.h" for layer in layers} | set(ecc.headers if ecc else ())
+    found.add("hyst/rom.h")
     if any(layer.sums for layer in layers):
         found.add("hyst/sliced_steps.h")
     if any(field.is_float for field in inputs):

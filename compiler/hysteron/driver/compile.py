@@ -26,6 +26,7 @@ from hysteron.ir.graph import Graph, Node, Origin
 from hysteron.ir.types import Array, TensorType
 from hysteron.ops import registry
 from hysteron.ops.kernel._base import KernelOp
+from hysteron.passes.choose_layouts import ChooseLayouts
 from hysteron.passes.lowering.head import Head
 from hysteron.passes.pipeline import Compiled, run_pipeline
 from hysteron.passes.plan_buffers import plan_buffers
@@ -79,8 +80,7 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
         weight_tolerance=options.weight_tolerance,
     )
     tiers = assign_tiers(imported.graph)
-    layout = _layout(target, options)
-    compiled = run_pipeline(imported.graph, tiers, layout, after, _tile(target))
+    compiled = run_pipeline(imported.graph, tiers, _choose_layouts(target, options), after)
     graph, output = _with_outputs(compiled, options)
     plan = plan_buffers(graph)
     plain = plan_layout(graph, plan.steps)
@@ -111,15 +111,16 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
     return CompiledModel(program, imported, tiers, compiled.head, target, options, notes)
 
 
-def _layout(target: Target, options: Options) -> str:
-    """Return the weight layout: that of the target, or its form whose time has no data in it."""
-    layout = target.isa.weight_layout
-    return "sliced_ct" if options.constant_time and layout == "sliced" else layout
+def _choose_layouts(target: Target, options: Options) -> ChooseLayouts:
+    """Return the layouts of the target, or of its form whose time has no data in it.
 
-
-def _tile(target: Target) -> int:
-    """Return the pixels gathered at once: 64-bit hosts have caches and RAM to spare."""
-    return 64 if target.isa.word_bits == 64 else 1
+    64-bit hosts gather several pixels at once: they have caches and RAM to spare.
+    """
+    isa = target.isa
+    layout: str = isa.weight_layout
+    if options.constant_time and layout == "sliced":
+        layout = "sliced_ct"
+    return ChooseLayouts(layout, 64 if isa.word_bits == 64 else 1, isa.list_scratch_bytes)
 
 
 def _stem(model: Any) -> str:

@@ -54,6 +54,10 @@ class Isa(Protocol):
     def compilers(self) -> Sequence[Compiler]:
         """Compilers in order of preference."""
 
+    @property
+    def largest_array_bytes(self) -> int:
+        """Bytes of the largest object that the compilers take; 0: anything."""
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -18,12 +18,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from hysteron.ir.graph import Graph, Node
+from hysteron.ops.kernel._conv import INT_BLOCKS
+from hysteron.ops.kernel.int_conv import IntConv
+from hysteron.ops.kernel.int_dense import IntDense
 from hysteron.ops.kernel.xnor_conv import XnorConv
 from hysteron.ops.kernel.xnor_dense import XnorDense
 from hysteron.passes.layout_costs import Product, instructions, weight_bytes
 
-#: Scratch that a list shared by several pixels may take: a quarter of the RAM of the smallest
-#: parts (16 KB). Assumption: beyond it, longer lists save little (docs/kernels.md).
+#: Scratch that lists shared by several pixels or blocks may take, unless the instruction set
+#: says less: a quarter of the RAM of the smallest parts (16 KB). Assumption: beyond it, longer
+#: lists save little (docs/kernels.md).
 LIST_SCRATCH_BYTES: Final = 4096
 #: Flash that speed may cost, times the weights in ``rows``. Assumption: 24 of 32 outputs used.
 MOST_WEIGHT_BYTES: Final = 4 / 3
@@ -36,6 +40,7 @@ class ChooseLayouts:
     name = "choose_layouts"
     layout: str = "rows"
     tile: int = 1
+    list_scratch: int = LIST_SCRATCH_BYTES
 
     def run(self, graph: Graph) -> Graph:
         """Return the graph with layouts and tiles set, or itself when none changed."""
@@ -47,8 +52,8 @@ class ChooseLayouts:
         layout = self._layout(graph, node)
         tile = self.tile if layout == "rows" else 1
         if layout == "sliced":
-            tile = _shared_tile(graph, node)
-        wanted = {"layout": layout, "tile": tile}
+            tile = self._shared_tile(graph, node)
+        wanted = {"layout": layout, "tile": tile, "shared": self._shared(graph, node, layout)}
         fields = {
             key: value for key, value in wanted.items() if getattr(node.op, key, value) != value
         }
@@ -66,6 +71,30 @@ class ChooseLayouts:
         room = MOST_WEIGHT_BYTES * weight_bytes(product, "rows")
         return "rows" if slower or weight_bytes(product, self.layout) > room else self.layout
 
+    def _shared_tile(self, graph: Graph, node: Node) -> int:
+        """Return the most pixels of a row, at most 32, that share a list within the bound."""
+        if not isinstance(node.op, XnorConv) or not _is_binary(graph, node):
+            return 1
+        types = [graph.types[name] for name in node.inputs]
+        width = graph.types[node.outputs[0]].shape[1]
+        for pieces in range(-(-width // 32), width):
+            tile = -(-width // pieces)
+            op = replace(node.op, layout="sliced", tile=tile)
+            if op.scratch_bytes(*types) <= self.list_scratch:
+                return tile
+        return 1
+
+    def _shared(self, graph: Graph, node: Node, layout: str) -> int:
+        """Return the most blocks of outputs that share the lists of an integer product."""
+        if not isinstance(node.op, IntConv | IntDense) or layout != "sliced":
+            return INT_BLOCKS
+        types = [graph.types[name] for name in node.inputs]
+        for shared in range(INT_BLOCKS, 1, -1):
+            op = replace(node.op, layout=layout, shared=shared)
+            if op.scratch_bytes(*types) <= self.list_scratch:
+                return shared
+        return 1
+
 
 def _is_binary(graph: Graph, node: Node) -> bool:
     """Return True for a product of b1 inputs and b1 weights."""
@@ -80,17 +109,3 @@ def product_of(graph: Graph, node: Node) -> Product | None:
     x, w = (graph.types[name] for name in node.inputs[:2])
     groups = int(getattr(node.op, "groups", 1))
     return Product(x.dtype, w.dtype, w.size // w.shape[0], w.shape[0] // groups, groups)
-
-
-def _shared_tile(graph: Graph, node: Node) -> int:
-    """Return the most pixels of a row, at most 32, that share a list within the scratch bound."""
-    if not isinstance(node.op, XnorConv) or not _is_binary(graph, node):
-        return 1
-    types = [graph.types[name] for name in node.inputs]
-    width = graph.types[node.outputs[0]].shape[1]
-    for pieces in range(-(-width // 32), width):
-        tile = -(-width // pieces)
-        op = replace(node.op, layout="sliced", tile=tile)
-        if op.scratch_bytes(*types) <= LIST_SCRATCH_BYTES:
-            return tile
-    return 1

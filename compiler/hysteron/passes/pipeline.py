@@ -24,9 +24,9 @@ class Pass(Protocol):
         """Return the rewritten graph."""
 
 
-def kernel_passes(layout: str, tile: int = 1) -> tuple[Pass, ...]:
-    """Return the passes over kernel graphs, in order."""
-    return (RemoveDeadCode(), FuseSteps(), RemoveDeadCode(), ChooseLayouts(layout, tile))
+def kernel_passes(choose: ChooseLayouts) -> tuple[Pass, ...]:
+    """Return the passes over kernel graphs, in order; ``choose`` knows the target."""
+    return (RemoveDeadCode(), FuseSteps(), RemoveDeadCode(), choose)
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,8 @@ class Compiled:
 def run_pipeline(
     source: Graph,
     tiers: Mapping[str, str],
-    layout: str,
+    choose: ChooseLayouts,
     after: Callable[[str, Graph], None] | None = None,
-    tile: int = 1,
 ) -> Compiled:
     """Lower and optimise; ``after`` is called with each pass's name and result.
 
@@ -55,7 +54,7 @@ def run_pipeline(
     verify(graph, "lower_to_kernels")
     if after:
         after("lower_to_kernels", graph)
-    for step in kernel_passes(layout, tile):
+    for step in kernel_passes(choose):
         graph = step.run(graph)
         verify(graph, step.name)
         if after:

@@ -24,7 +24,7 @@ from hysteron.runners.inference import LAYER, Inference, Watch
 _TRACE_BYTES: Final = 1 << 26
 BUDGET: Final = 2_000_000_000
 SECONDS: Final = 600.0
-_HUNG: Final = 97
+_DEEP, _HUNG = 96, 97
 #: Start-up code alone needs more than this.
 _LEAST_STACK: Final = 64
 
@@ -46,8 +46,11 @@ class BootedPart:
         self._elf, self._name = elf, name
         self._sizes, self._budget, self._seconds = sizes, budget, seconds
         self._symbols = read_symbols(elf)
+        self._check_stack(_LEAST_STACK, self._room())
+
+    def _room(self) -> int:
         limits = (self._symbols["hyst_stack_top"], self._symbols["hyst_stack_limit"])
-        self._check_stack(_LEAST_STACK, limits[0].address - limits[1].address)
+        return limits[0].address - limits[1].address
 
     def _command(self, folder: Path, budget: int) -> list[str]:
         """Return how to start the emulator; ``watch`` and ``counts`` lie in ``folder``."""
@@ -99,6 +102,9 @@ class BootedPart:
         except subprocess.TimeoutExpired as error:
             what = f"no end after {self._seconds:g} s: stopped as hanging"
             raise ToolchainError(what, where=where) from error
+        if done.returncode == _DEEP:
+            room = self._room()
+            self._check_stack(room, room)
         if done.returncode == _HUNG:
             what = f"more than {self._budget:,} instructions per sample: stopped as hanging"
             raise ToolchainError(what, where=where)

@@ -111,7 +111,7 @@ def build_elf(
     Files may be objects that ``compile_objects`` made for the same ``isa`` and
     ``family``. ``memory`` is a part's map (default: the instruction set's own),
     ``family`` forces a compiler family, ``defines`` are ``NAME`` or ``NAME=VALUE``.
-    With ``boot`` the image starts by itself in that emulator, on its own map.
+    With ``boot`` the image starts by itself in that emulator, on its own map (simavr: the part's).
     Raises CapacityError when a memory overflows, ToolchainError with the
     compiler's first errors otherwise.
     """
@@ -163,7 +163,8 @@ def _is_ram(section: Section) -> bool:
 
 
 def _memory_of(isa: Isa, memory: MemoryMap | None, boot: Emulator | None) -> MemoryMap:
-    if boot is not None:
+    # simavr is the part itself; QEMU is a board with memories of its own.
+    if boot is not None and (memory is None or boot.kind != "simavr"):
         own = memory if memory is not None and boot.has_ram(memory) else boot.memory
         return msgspec.structs.replace(
             boot.memory, ram_base=own.ram_base, ram_bytes=own.ram_bytes

@@ -10,8 +10,10 @@ from hysteron.targets import ExtraMemory, Mcu, MemoryMap
 #: No program of ours needs more; on large boards it bounds what is painted and searched.
 MAX_STACK = 64 * 1024
 
-# hyst_* are for start-up code. __global_pointer$ is left out on purpose: with it, RISC-V linkers
-# relax accesses to go through gp, which nobody sets when functions are called one by one.
+# Jumps of AVR through 16-bit addresses reach 128 KB: the linker's stubs for what lies beyond come
+# first, and so do tables of such addresses. hyst_* are for start-up code. __global_pointer$ is left
+# out on purpose: with it, RISC-V linkers relax accesses to go through gp, which nobody sets when
+# functions are called one by one.
 _SCRIPT = """\
 MEMORY {{
 {vectors_memory}  FLASH (rx) : ORIGIN = {m.flash_base:#x}, LENGTH = {m.flash_bytes:#x}
@@ -19,7 +21,10 @@ MEMORY {{
 {extra_memories}}}
 SECTIONS {{
   .vectors : {{ KEEP(*(.vectors)) }} > {vectors}
-  .progmem : {{ *(.progmem .progmem.*) hyst_images_end = .; }} > FLASH
+  .progmem : {{
+    *(.progmem.gcc*) *(.trampolines .trampolines.*) *(.progmem .progmem.*)
+    hyst_images_end = .;
+  }} > FLASH
   .text : {{ *(.text .text.*) }} > FLASH
 {rodata}  .hyst_code : {{ *(.hyst_code) }} > FLASH
 {extras}  .data : {{
@@ -44,8 +49,9 @@ SECTIONS {{
 
 #: What the C compiler adds to addresses of AVR's data space, so that one linker serves two spaces.
 AVR_DATA = 0x80_0000
-# Loads from flash take a 15-bit address (hyst/abi.h).
+# Without ELPM loads from flash take a 15-bit address (hyst/abi.h).
 _CHECK = '  ASSERT(hyst_images_end <= 0x8000, "images do not fit into the first 32 KB of flash")\n'
+_NEAR = 0x1_0000
 _RODATA = ".rodata .rodata.* .srodata .srodata.*"
 
 
@@ -73,7 +79,7 @@ def linker_script(memory: MemoryMap, vectors_base: int | None = None, *, avr: bo
         extras="".join(_extra(one) for one in memory.extras),
         rodata="" if avr else f"  .rodata : {{ *({_RODATA}) }} > FLASH\n",
         data=f" {_RODATA}" if avr else "",
-        check=_CHECK if avr else "",
+        check=_CHECK if avr and memory.flash_bytes <= _NEAR else "",
         stack_limit=max(base, top - MAX_STACK),
         stack_top=top,
     )

@@ -48,6 +48,10 @@ class SimavrPart(BootedPart):
             raise ToolchainError("cannot build the emulator", got=reason, fix=emulator.install)
         self._flash.write_bytes(flash_image(elf))
 
+    def _watch_file(self) -> str:
+        limit = self._symbols["hyst_stack_limit"].address & 0xFFFF
+        return f"{super()._watch_file()}stack {limit:#x}\n"
+
     def _command(self, folder: Path, budget: int) -> list[str]:
         files = (self._flash, folder / "watch", folder / "counts")
         return [str(self._program), self._cpu, *(str(file) for file in files), str(budget)]

@@ -92,6 +92,8 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
 
     ``kernel_suffixes`` are tried in order for ``op_<name>_<suffix>.c``; native
     sets (no ``emulators``) run on this machine and may need ``cpu_features``.
+    ``list_scratch_bytes`` is the RAM that shared lists may take (docs/kernels.md),
+    ``largest_array_bytes`` what its C compilers accept as one object (0: anything).
     """
 
     schema: Literal[1]
@@ -103,6 +105,8 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
     compilers: tuple[Compiler, ...]
     cpu_features: tuple[str, ...] = ()
     emulators: tuple[Emulator, ...] = ()
+    list_scratch_bytes: int = 4096
+    largest_array_bytes: int = 0
 
     @property
     def emulator(self) -> Emulator | None:

@@ -43,7 +43,7 @@ static inline void hyst_or_bits(void *base, uint32_t at, hyst_word value, uint32
 /* Zeroes a string of n bits up to its padding. */
 static inline void hyst_clear_bits(void *base, uint32_t n)
 {
-    memset(base, 0, hyst_plane_bytes(n));
+    memset(base, 0, (size_t)hyst_plane_bytes(n));
 }
 
 /* Copies n bits into zeroed bits of another string. */

@@ -19,6 +19,13 @@
 #define HYST_NEVER_INLINE static
 #endif
 
+/* The same where SRAM is counted in bytes; elsewhere the compiler decides. */
+#if defined(__AVR__)
+#define HYST_APART HYST_NEVER_INLINE
+#else
+#define HYST_APART static
+#endif
+
 /* Adds a and b to *sum; returns the carry, of twice the weight. The majority as
  * a ^ ((a ^ sum) & (a ^ b)): fewer moves than and-or in two-operand code. */
 HYST_ALWAYS_INLINE uint32_t hyst_full_add(uint32_t *sum, uint32_t a, uint32_t b)

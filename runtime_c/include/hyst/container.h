@@ -18,12 +18,16 @@
 #ifndef HYST_CONTAINER_H
 #define HYST_CONTAINER_H
 
+#include "hyst/abi.h"
 #include "hyst/crc32.h"
 #include "hyst/status.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* hyst_crc32 of bytes of an image. */
+uint32_t hyst_image_crc(uint32_t crc, hyst_rom at, uint32_t bytes);
 
 /* cffi:begin */
 typedef struct hyst_section {
@@ -43,14 +47,14 @@ typedef struct hyst_layout {
 
 /* Compares every section of images (regions pointers, none NULL) with the
  * checksum compiled in. HYST_OK or HYST_ERR_IMAGE. */
-hyst_status hyst_image_check(const hyst_layout *layout, const uint32_t *const *images);
+hyst_status hyst_image_check(const hyst_layout *layout, const hyst_image *images);
 
 /* Validates a container of any content and any length: magic, version, layout
  * id, lengths and checksums. On HYST_OK images[r] points into data; on
  * HYST_ERR_IMAGE, HYST_ERR_ALIGN (data not aligned like a pointer) or
  * HYST_ERR_NULL nothing is written. */
 hyst_status hyst_container_open(const hyst_layout *layout, const void *data, size_t bytes,
-                                const uint32_t **images);
+                                hyst_image *images);
 /* cffi:end */
 
 #ifdef __cplusplus

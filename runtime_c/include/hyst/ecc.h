@@ -7,7 +7,7 @@
 #ifndef HYST_ECC_H
 #define HYST_ECC_H
 
-#include "hyst/isa.h"
+#include "hyst/rom.h"
 
 #ifdef __cplusplus
 extern "C" {

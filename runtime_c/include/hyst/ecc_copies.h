@@ -15,13 +15,13 @@ extern "C" {
 /* Decodes a section into tile (4 * words bytes). third is NULL for 2 copies. Words that
  * differ are detected with 2 copies and corrected by the majority of each bit with 3. Adds to
  * counts (NULL: does not) and returns the detected words. */
-uint32_t hyst_ecc_copies_fetch(const hyst_ecc_section *s, const void *data, const void *second,
-                               const void *third, void *tile, hyst_ecc_counts *counts);
+uint32_t hyst_ecc_copies_fetch(const hyst_ecc_section *s, hyst_rom data, hyst_rom second,
+                               hyst_rom third, void *tile, hyst_ecc_counts *counts);
 
 /* Hands each word that differs from the majority to write (NULL: only counts), whichever copy
  * holds it. Two copies are only compared. */
-void hyst_ecc_copies_scrub(const hyst_ecc_section *s, const void *data, const void *second,
-                           const void *third, hyst_ecc_write write, void *user,
+void hyst_ecc_copies_scrub(const hyst_ecc_section *s, hyst_rom data, hyst_rom second,
+                           hyst_rom third, hyst_ecc_write write, void *user,
                            hyst_ecc_counts *counts);
 /* cffi:end */
 

@@ -16,12 +16,12 @@ typedef struct hyst_ecc_chunk {
 } hyst_ecc_chunk;
 
 /* n bits from bit at of check, 1 <= n <= 8; reads only words that hold them. */
-HYST_ECC_INLINE uint32_t hyst_ecc_take(const void *check, uint32_t at, uint32_t n)
+HYST_ECC_INLINE uint32_t hyst_ecc_take(hyst_rom check, uint32_t at, uint32_t n)
 {
     const uint32_t shift = at & 31u;
-    uint32_t value = hyst_load32(check, at >> 5) >> shift;
+    uint32_t value = hyst_rom_load32(check, at >> 5) >> shift;
     if (shift + n > 32u) {
-        value |= hyst_load32(check, (at >> 5) + 1u) << (32u - shift);
+        value |= hyst_rom_load32(check, (at >> 5) + 1u) << (32u - shift);
     }
     return value & (((uint32_t)1 << n) - 1u);
 }
@@ -55,7 +55,7 @@ HYST_ECC_INLINE uint32_t hyst_ecc_word(hyst_ecc_chunk *c, uint32_t policy, uint3
 }
 
 /* Eight code words of (8,4) in one data word; those without a cell have no check bits. */
-HYST_ECC_INLINE void hyst_ecc_nibbles(hyst_ecc_chunk *c, uint32_t policy, const void *check,
+HYST_ECC_INLINE void hyst_ecc_nibbles(hyst_ecc_chunk *c, uint32_t policy, hyst_rom check,
                                     uint32_t at)
 {
     uint32_t shift;
@@ -76,16 +76,16 @@ HYST_ECC_INLINE void hyst_ecc_nibbles(hyst_ecc_chunk *c, uint32_t policy, const 
  * position of their check bits. */
 HYST_ECC_INLINE void hyst_ecc_next_chunk(hyst_ecc_chunk *c, const hyst_ecc_section *s,
                                        uint32_t policy, uint32_t bits, hyst_ecc_place *place,
-                                       const void *data, const void *check, uint32_t at)
+                                       hyst_rom data, hyst_rom check, uint32_t at)
 {
     const uint32_t first = place->index;
     c->words = c->corrected = c->detected = 0;
     c->mask[1] = c->data[1] = c->check = c->check_bits = 0;
     c->mask[0] = hyst_ecc_next(s, place);
-    c->data[0] = hyst_load32(data, first) & c->mask[0];
+    c->data[0] = hyst_rom_load32(data, first) & c->mask[0];
     if (bits == 64u) {
         c->mask[1] = hyst_ecc_next(s, place);
-        c->data[1] = hyst_load32(data, first + 1u) & c->mask[1];
+        c->data[1] = hyst_rom_load32(data, first + 1u) & c->mask[1];
     }
     if ((c->mask[0] | c->mask[1]) == 0u) {
         return;
@@ -102,7 +102,7 @@ HYST_ECC_INLINE void hyst_ecc_next_chunk(hyst_ecc_chunk *c, const hyst_ecc_secti
 
 /* See hyst/ecc_39_32.h. */
 static inline uint32_t hyst_ecc_walk_fetch(const hyst_ecc_section *s, uint32_t bits,
-                                           const void *data, const void *check, void *tile,
+                                           hyst_rom data, hyst_rom check, void *tile,
                                            hyst_ecc_counts *counts)
 {
     hyst_ecc_place place = {0, 0};
@@ -131,7 +131,7 @@ typedef struct hyst_ecc_stream {
 
 /* Appends n bits and hands each finished byte that differs from the stored one to write. */
 static inline void hyst_ecc_append(hyst_ecc_stream *to, const hyst_ecc_section *s,
-                                   const unsigned char *stored, uint32_t value, uint32_t n,
+                                   hyst_rom stored, uint32_t value, uint32_t n,
                                    hyst_ecc_write write, void *user)
 {
     while (n > 0u) {
@@ -142,7 +142,7 @@ static inline void hyst_ecc_append(hyst_ecc_stream *to, const hyst_ecc_section *
         n -= step;
         if (to->fill == 8u) {
             const unsigned char byte = (unsigned char)to->bits;
-            if (byte != stored[to->index] && write != NULL) {
+            if (byte != hyst_rom_load8(hyst_rom_at(stored, to->index)) && write != NULL) {
                 write(user, s->check_region[0], s->check_offset[0] + to->index, &byte, 1);
             }
             to->index++;
@@ -152,12 +152,11 @@ static inline void hyst_ecc_append(hyst_ecc_stream *to, const hyst_ecc_section *
 }
 
 /* See hyst/ecc_39_32.h. */
-static inline void hyst_ecc_walk_scrub(const hyst_ecc_section *s, uint32_t bits, const void *data,
-                                       const void *check, hyst_ecc_write write, void *user,
+static inline void hyst_ecc_walk_scrub(const hyst_ecc_section *s, uint32_t bits, hyst_rom data,
+                                       hyst_rom check, hyst_ecc_write write, void *user,
                                        hyst_ecc_counts *counts)
 {
-    const unsigned char *stored = (const unsigned char *)check;
-    hyst_ecc_stream stream = {0, 0, 0};
+        hyst_ecc_stream stream = {0, 0, 0};
     hyst_ecc_place place = {0, 0};
     hyst_ecc_chunk c;
     uint32_t at = 0, rest = 0, n = 0, i;
@@ -167,18 +166,18 @@ static inline void hyst_ecc_walk_scrub(const hyst_ecc_section *s, uint32_t bits,
         hyst_ecc_next_chunk(&c, s, HYST_ECC_AS_READ, bits, &place, data, check, at);
         at += c.check_bits;
         for (i = 0; i < place.index - first; i++) {
-            if (c.data[i] != (hyst_load32(data, first + i) & c.mask[i])) {
+            if (c.data[i] != (hyst_rom_load32(data, first + i) & c.mask[i])) {
                 hyst_ecc_put(write, user, s->region, s->offset + 4u * (first + i), c.data[i]);
             }
         }
-        hyst_ecc_append(&stream, s, stored, c.check, c.check_bits, write, user);
+        hyst_ecc_append(&stream, s, check, c.check, c.check_bits, write, user);
         hyst_ecc_add(counts, c.words, c.corrected, c.detected);
     }
     if (stream.fill > 0u) { /* the last byte keeps its padding */
         n = 8u - stream.fill;
-        rest = (uint32_t)stored[stream.index] >> stream.fill;
+        rest = (uint32_t)hyst_rom_load8(hyst_rom_at(check, stream.index)) >> stream.fill;
     }
-    hyst_ecc_append(&stream, s, stored, rest, n, write, user);
+    hyst_ecc_append(&stream, s, check, rest, n, write, user);
 }
 
 #endif

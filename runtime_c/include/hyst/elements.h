@@ -7,6 +7,7 @@
 #define HYST_ELEMENTS_H
 
 #include "hyst/bits.h"
+#include "hyst/rom.h"
 #include "hyst/types.h"
 
 /* Two's complement reading of 32 bits (what every supported compiler does). */
@@ -33,14 +34,14 @@ static inline int32_t hyst_get_i16(const void *base, uint32_t at)
 #if defined(__GNUC__)
     base = __builtin_assume_aligned(base, 2);
 #endif
-    HYST_FETCH(&value, (const unsigned char *)base + at * 2u, sizeof value);
+    HYST_COPY(&value, (const unsigned char *)base + at * 2u, sizeof value);
     return value;
 }
 
 static inline float hyst_get_f32(const void *base, uint32_t at)
 {
     float value;
-    HYST_FETCH(&value, (const unsigned char *)HYST_ALIGNED(base) + at * 4u, sizeof value);
+    HYST_COPY(&value, (const unsigned char *)HYST_ALIGNED(base) + at * 4u, sizeof value);
     return value;
 }
 

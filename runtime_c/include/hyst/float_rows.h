@@ -12,23 +12,23 @@
 
 /* Weights of one layer: n rows of k. */
 typedef struct hyst_float_weights {
-    const void *w;
+    hyst_rom w;
     int32_t type; /* HYST_F32, HYST_B1 or HYST_T2 */
     uint32_t n, k;
 } hyst_float_weights;
 
 static inline float hyst_float_weight(const hyst_float_weights *q, uint32_t o, uint32_t i)
 {
-    const unsigned char *row;
+    hyst_rom row;
     if (q->type == HYST_F32) {
-        return hyst_get_f32(q->w, o * q->k + i);
+        return hyst_rom_f32(q->w, o * q->k + i);
     }
-    row = (const unsigned char *)q->w + o * hyst_plane_bytes(q->k);
+    row = hyst_rom_at(q->w, o * hyst_plane_bytes(q->k));
     if (q->type == HYST_B1) {
-        return hyst_get_bit(row, i) ? 1.0f : -1.0f;
+        return hyst_rom_bit(row, i) ? 1.0f : -1.0f;
     }
-    return (float)((int32_t)hyst_get_bit(row, i)
-                   - (int32_t)hyst_get_bit(row + q->n * hyst_plane_bytes(q->k), i));
+    return (float)((int32_t)hyst_rom_bit(row, i)
+                   - (int32_t)hyst_rom_bit(hyst_rom_at(row, q->n * hyst_plane_bytes(q->k)), i));
 }
 
 /* acc[j] += x * w[o + j][i] for j < count, each step rounded. */

@@ -11,18 +11,18 @@ extern "C" {
 
 /* Thresholds from element at of an array t of type HYST_I16 or HYST_I32. */
 typedef struct hyst_limits {
-    const void *t;
+    hyst_rom t;
     int32_t type;
     uint32_t at;
 } hyst_limits;
 
 /* Bit j = [acc[j] >= t[at + j]] for j < n, 0 above; 1 <= n <= 32. acc has 32 entries;
  * only n thresholds are read. */
-uint32_t hyst_ge_bits(const int32_t *acc, const void *t, int32_t t_type, uint32_t at, uint32_t n);
+uint32_t hyst_ge_bits(const int32_t *acc, hyst_rom t, int32_t t_type, uint32_t at, uint32_t n);
 
 /* bits[p] = hyst_ge_bits(acc + 32 * p, t, t_type, at, n) for p < count: the thresholds are read
  * once. */
-void hyst_ge_bits_of(const int32_t *acc, uint32_t count, const void *t, int32_t t_type, uint32_t at,
+void hyst_ge_bits_of(const int32_t *acc, uint32_t count, hyst_rom t, int32_t t_type, uint32_t at,
                      uint32_t n, uint32_t *bits);
 
 #ifdef __cplusplus

@@ -19,8 +19,8 @@ int32_t hyst_int_planes(const void *x, int32_t type, uint32_t k, void *planes);
 
 /* acc[r] = sum over k of x * w[r], for r < rows <= 32 (acc has 32 entries); w is -1/+1, or positive - negative.
  * total is what hyst_int_planes returned. */
-void hyst_int_rows(const void *planes, int32_t type, int32_t total, const void *rows_w,
-                   const void *negative, uint32_t k, uint32_t rows, int32_t *acc);
+void hyst_int_rows(const void *planes, int32_t type, int32_t total, hyst_rom rows_w,
+                   hyst_rom negative, uint32_t k, uint32_t rows, int32_t *acc);
 
 #ifdef __cplusplus
 }

@@ -37,7 +37,7 @@ void hyst_int_tile_put(const void *x, int32_t type, uint32_t k, uint32_t lane, v
 
 /* Spreads rows <= 32 rows for elements of a type, into 32 * 8 bytes for each element of a row
  * in memory, then 32 corrections of 4 bytes. */
-void hyst_int_tile_weights(const void *rows_w, int32_t type, uint32_t k, uint32_t rows,
+void hyst_int_tile_weights(hyst_rom rows_w, int32_t type, uint32_t k, uint32_t rows,
                            void *weights);
 
 /* acc[p * 32 + r] = sum of x * w over the k elements of lane p and row r, for r < rows; entries

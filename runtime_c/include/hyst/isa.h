@@ -49,30 +49,10 @@ typedef uint32_t hyst_word;
 #define HYST_COPY(to, from, bytes) memcpy((to), (from), (bytes))
 #endif
 
-#if defined(__AVR__)
-/* Flash is read by other instructions: addresses with the bit of HYST_BUILT_IN lie there. */
-static inline void hyst_fetch(void *to, const unsigned char *from, uint8_t bytes)
-{
-    unsigned char *at = (unsigned char *)to;
-    if (((uintptr_t)from & HYST_FLASH_BIT) == 0u) {
-        HYST_COPY(to, from, bytes);
-        return;
-    }
-    from -= HYST_FLASH_BIT;
-    do {
-        __asm__ volatile("lpm %0, %a1+" : "=r"(*at), "+z"(from));
-        at++;
-    } while (--bytes != 0u);
-}
-#define HYST_FETCH(to, from, bytes) hyst_fetch((to), (from), (uint8_t)(bytes))
-#else
-#define HYST_FETCH(to, from, bytes) HYST_COPY((to), (from), (bytes))
-#endif
-
 static inline hyst_word hyst_load(const void *base, uint32_t index)
 {
     hyst_word word;
-    HYST_FETCH(&word, (const unsigned char *)HYST_ALIGNED(base) + index * HYST_WORD_BYTES,
+    HYST_COPY(&word, (const unsigned char *)HYST_ALIGNED(base) + index * HYST_WORD_BYTES,
               sizeof word);
     return word;
 }
@@ -85,7 +65,7 @@ static inline void hyst_store(void *base, uint32_t index, hyst_word word)
 static inline uint32_t hyst_load32(const void *base, uint32_t index)
 {
     uint32_t word;
-    HYST_FETCH(&word, (const unsigned char *)HYST_ALIGNED(base) + index * 4u, sizeof word);
+    HYST_COPY(&word, (const unsigned char *)HYST_ALIGNED(base) + index * 4u, sizeof word);
     return word;
 }
 
@@ -94,9 +74,25 @@ static inline void hyst_store32(void *base, uint32_t index, uint32_t word)
     HYST_COPY((unsigned char *)HYST_ALIGNED(base) + index * 4u, &word, sizeof word);
 }
 
+#if defined(__AVR__)
+/* Ones of a byte: pairs, then fours, then all eight. */
+static inline unsigned char hyst_ones8(unsigned char b)
+{
+    b = (unsigned char)(b - ((b >> 1) & 0x55u));
+    b = (unsigned char)((b & 0x33u) + ((b >> 2) & 0x33u));
+    return (unsigned char)((unsigned char)(b + (b >> 4)) & 15u);
+}
+#endif
+
 static inline uint32_t hyst_popcount(hyst_word x)
 {
-#if defined(__GNUC__) && (defined(__POPCNT__) || defined(__ARM_FEATURE_SVE))
+#if defined(__AVR__)
+    uint32_t ones = 0;
+    for (; x != 0u; x >>= 8) {
+        ones += hyst_ones8((unsigned char)x);
+    }
+    return ones;
+#elif defined(__GNUC__) && (defined(__POPCNT__) || defined(__ARM_FEATURE_SVE))
     return (uint32_t)(HYST_WORD_BITS == 64 ? __builtin_popcountll(x)
                                            : __builtin_popcount((uint32_t)x));
 #else
@@ -109,18 +105,15 @@ static inline uint32_t hyst_popcount(hyst_word x)
 }
 
 /* Before a short loop over lanes: GCC would unroll it whole before its vectoriser sees it. */
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
 #define HYST_VECTOR_LOOP _Pragma("GCC unroll 1")
 #else
 #define HYST_VECTOR_LOOP
 #endif
 
-/* One byte of an image. */
-static inline uint32_t hyst_load8(const unsigned char *at)
+static inline uint32_t hyst_load8(const void *at)
 {
-    unsigned char byte;
-    HYST_FETCH(&byte, at, 1u);
-    return byte;
+    return *(const unsigned char *)at;
 }
 
 /* Words that hold n bits. */

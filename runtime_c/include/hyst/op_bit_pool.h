@@ -8,7 +8,7 @@
 #ifndef HYST_OP_BIT_POOL_H
 #define HYST_OP_BIT_POOL_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -31,8 +31,7 @@ typedef struct hyst_bit_pool_params {
     int32_t dilation_w;
 } hyst_bit_pool_params;
 
-void hyst_bit_pool(const hyst_bit_pool_params *p, const void *x0, const void *x1, const void
-                   *inv, void *out, void *scratch);
+void hyst_bit_pool(const hyst_bit_pool_params *p, const void *x0, const void *x1, hyst_rom inv, void *out, void *scratch);
 /* cffi:end */
 
 #ifdef __cplusplus

@@ -9,7 +9,7 @@
 #ifndef HYST_OP_FIXED_HEAD_H
 #define HYST_OP_FIXED_HEAD_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,8 +25,7 @@ typedef struct hyst_fixed_head_params {
     int32_t dshift;
 } hyst_fixed_head_params;
 
-void hyst_fixed_head(const hyst_fixed_head_params *p, const void *x, const void *m, const void
-                     *d, const void *breaks, void *out, void *scratch);
+void hyst_fixed_head(const hyst_fixed_head_params *p, const void *x, hyst_rom m, hyst_rom d, hyst_rom breaks, void *out, void *scratch);
 /* cffi:end */
 
 #ifdef __cplusplus

@@ -7,7 +7,7 @@
 #ifndef HYST_OP_FLOAT_BINARY_H
 #define HYST_OP_FLOAT_BINARY_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,7 +20,7 @@ typedef struct hyst_float_binary_params {
     int32_t kind;
 } hyst_float_binary_params;
 
-void hyst_float_binary(const hyst_float_binary_params *p, const void *a, const void *b, void
+void hyst_float_binary(const hyst_float_binary_params *p, const void *a, hyst_rom b, void
                        *out, void *scratch);
 /* cffi:end */
 

@@ -7,7 +7,7 @@
 #ifndef HYST_OP_FLOAT_CLIP_H
 #define HYST_OP_FLOAT_CLIP_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,7 +18,7 @@ typedef struct hyst_float_clip_params {
     int32_t count;
 } hyst_float_clip_params;
 
-void hyst_float_clip(const hyst_float_clip_params *p, const void *x, const void *lohi, void
+void hyst_float_clip(const hyst_float_clip_params *p, const void *x, hyst_rom lohi, void
                      *out, void *scratch);
 /* cffi:end */
 

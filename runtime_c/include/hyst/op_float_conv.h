@@ -8,7 +8,7 @@
 #ifndef HYST_OP_FLOAT_CONV_H
 #define HYST_OP_FLOAT_CONV_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,7 +35,7 @@ typedef struct hyst_float_conv_params {
     int32_t w_type;
 } hyst_float_conv_params;
 
-void hyst_float_conv(const hyst_float_conv_params *p, const void *x, const void *w, void *out,
+void hyst_float_conv(const hyst_float_conv_params *p, const void *x, hyst_rom w, void *out,
                      void *scratch);
 /* cffi:end */
 

@@ -8,7 +8,7 @@
 #ifndef HYST_OP_FLOAT_DENSE_H
 #define HYST_OP_FLOAT_DENSE_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,7 +21,7 @@ typedef struct hyst_float_dense_params {
     int32_t w_type;
 } hyst_float_dense_params;
 
-void hyst_float_dense(const hyst_float_dense_params *p, const void *x, const void *w, void *out,
+void hyst_float_dense(const hyst_float_dense_params *p, const void *x, hyst_rom w, void *out,
                       void *scratch);
 /* cffi:end */
 

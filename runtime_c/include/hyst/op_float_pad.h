@@ -8,7 +8,7 @@
 #ifndef HYST_OP_FLOAT_PAD_H
 #define HYST_OP_FLOAT_PAD_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,7 +25,7 @@ typedef struct hyst_float_pad_params {
     int32_t out_w;
 } hyst_float_pad_params;
 
-void hyst_float_pad(const hyst_float_pad_params *p, const void *x, const void *value, void *out,
+void hyst_float_pad(const hyst_float_pad_params *p, const void *x, hyst_rom value, void *out,
                     void *scratch);
 /* cffi:end */
 

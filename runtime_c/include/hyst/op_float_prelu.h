@@ -7,7 +7,7 @@
 #ifndef HYST_OP_FLOAT_PRELU_H
 #define HYST_OP_FLOAT_PRELU_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,7 +19,7 @@ typedef struct hyst_float_prelu_params {
     int32_t period;
 } hyst_float_prelu_params;
 
-void hyst_float_prelu(const hyst_float_prelu_params *p, const void *x, const void *slope, void
+void hyst_float_prelu(const hyst_float_prelu_params *p, const void *x, hyst_rom slope, void
                       *out, void *scratch);
 /* cffi:end */
 

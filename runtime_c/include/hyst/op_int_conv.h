@@ -11,7 +11,7 @@
 #ifndef HYST_OP_INT_CONV_H
 #define HYST_OP_INT_CONV_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,10 +42,11 @@ typedef struct hyst_int_conv_params {
     int32_t flips;
     int32_t layout;
     int32_t tile;
+    int32_t shared;
 } hyst_int_conv_params;
 
-void hyst_int_conv(const hyst_int_conv_params *p, const void *x, const void *w, const void *t,
-                   const void *inv, void *out, void *out1, void *scratch);
+void hyst_int_conv(const hyst_int_conv_params *p, const void *x, hyst_rom w, hyst_rom t,
+                   hyst_rom inv, void *out, void *out1, void *scratch);
 /* cffi:end */
 
 #ifdef __cplusplus

@@ -9,7 +9,7 @@
 #ifndef HYST_OP_STEP_H
 #define HYST_OP_STEP_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,7 +25,7 @@ typedef struct hyst_step_params {
     int32_t flips;
 } hyst_step_params;
 
-void hyst_step(const hyst_step_params *p, const void *x, const void *t, const void *inv, void
+void hyst_step(const hyst_step_params *p, const void *x, hyst_rom t, hyst_rom inv, void
                *out, void *out1, void *scratch);
 /* cffi:end */
 

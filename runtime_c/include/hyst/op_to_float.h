@@ -8,7 +8,7 @@
 #ifndef HYST_OP_TO_FLOAT_H
 #define HYST_OP_TO_FLOAT_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,7 +25,7 @@ typedef struct hyst_to_float_params {
     int32_t zero_num;
 } hyst_to_float_params;
 
-void hyst_to_float(const hyst_to_float_params *p, const void *x, const void *scale, const void *zero,
+void hyst_to_float(const hyst_to_float_params *p, const void *x, hyst_rom scale, hyst_rom zero,
                    void *out, void *scratch);
 /* cffi:end */
 

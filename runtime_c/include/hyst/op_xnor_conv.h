@@ -14,7 +14,7 @@
 #ifndef HYST_OP_XNOR_CONV_H
 #define HYST_OP_XNOR_CONV_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,8 +47,8 @@ typedef struct hyst_xnor_conv_params {
     int32_t tile;
 } hyst_xnor_conv_params;
 
-void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, const void *w, const void *t,
-                    const void *inv, void *out, void *out1, const void *sums, void *scratch);
+void hyst_xnor_conv(const hyst_xnor_conv_params *p, const void *x, hyst_rom w, hyst_rom t,
+                    hyst_rom inv, void *out, void *out1, const void *sums, void *scratch);
 /* cffi:end */
 
 #ifdef __cplusplus

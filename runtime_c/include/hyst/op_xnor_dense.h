@@ -11,7 +11,7 @@
 #ifndef HYST_OP_XNOR_DENSE_H
 #define HYST_OP_XNOR_DENSE_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,8 +29,7 @@ typedef struct hyst_xnor_dense_params {
     int32_t layout;
 } hyst_xnor_dense_params;
 
-void hyst_xnor_dense(const hyst_xnor_dense_params *p, const void *x, const void *w, const void
-                     *t, const void *inv, void *out, void *out1, const void *sums, void
+void hyst_xnor_dense(const hyst_xnor_dense_params *p, const void *x, hyst_rom w, hyst_rom t, hyst_rom inv, void *out, void *out1, const void *sums, void
                      *scratch);
 /* cffi:end */
 

@@ -27,7 +27,7 @@
 #ifndef HYST_SERIAL_H
 #define HYST_SERIAL_H
 
-#include <stdint.h>
+#include "hyst/abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -88,9 +88,9 @@ typedef struct hyst_serial {
     uint8_t state;                          /* receiving, or how far sending is */
 } hyst_serial;
 
-/* Memory by space, as the kernels read it (hyst/isa.h), and the one struct that a host writes. */
+/* Memory by space, as the kernels read images (hyst/rom.h), and the one struct that a host writes. */
 typedef struct hyst_serial_memory {
-    const void *space[HYST_SERIAL_SPACES];
+    hyst_rom space[HYST_SERIAL_SPACES];
     uint32_t bytes[HYST_SERIAL_SPACES];
     void *input;
     uint32_t input_bytes;

@@ -27,7 +27,7 @@ typedef struct hyst_sliced_layer {
     uint32_t k;
     uint32_t n;         /* outputs of one group */
     uint32_t planes;    /* hyst_sliced_planes(k); 3 .. 18 */
-    const void *w;      /* blocks of 32 outputs, group after group */
+    hyst_rom w;      /* blocks of 32 outputs, group after group */
     const void *sums;   /* from hyst_sliced_sums, or NULL */
     const hyst_sink *sink;
 } hyst_sliced_layer;
@@ -42,10 +42,9 @@ static inline uint32_t hyst_sliced_blocks(uint32_t n)
 }
 
 /* Address of the words of a block, counted over all groups. */
-static inline const unsigned char *hyst_sliced_block(const hyst_sliced_layer *layer,
-                                                     uint32_t block)
+static inline hyst_rom hyst_sliced_block(const hyst_sliced_layer *layer, uint32_t block)
 {
-    return (const unsigned char *)layer->w + block * layer->k * 4u;
+    return hyst_rom_at(layer->w, block * layer->k * 4u);
 }
 
 /* X = value in every lane of x[HYST_SLICED_PLANES]. The counters of listed words are x + 2. */
@@ -82,7 +81,7 @@ void hyst_sliced_ternary(const hyst_sliced_layer *layer, const void *x, uint32_t
  * ternary weights positive minus negative. Else, for binary weights, per block of 32 outputs
  * and each of the steps rows of thresholds (n each, t_type) the planes of t' + 2 B, then of
  * 2 k + 1 - t' + 2 B. */
-void hyst_sliced_sums(const void *w, const void *t, int32_t t_type, int32_t steps, int32_t k,
+void hyst_sliced_sums(hyst_rom w, hyst_rom t, int32_t t_type, int32_t steps, int32_t k,
                       int32_t n, int32_t groups, int32_t ternary, void *sums);
 
 #ifdef __cplusplus

@@ -18,8 +18,8 @@ typedef struct hyst_sink {
     uint32_t flips;   /* F */
     uint32_t channels;
     uint32_t size; /* elements of one output: pixels * channels */
-    const void *t;
-    const void *inv;
+    hyst_rom t;
+    hyst_rom inv;
     void *out[2];
 } hyst_sink;
 

@@ -14,7 +14,8 @@ extern "C" {
 typedef struct hyst_xnor_layer {
     hyst_geometry g;
     const hyst_xnor_conv_params *p;
-    const unsigned char *x, *w;
+    const unsigned char *x;
+    hyst_rom w;
     unsigned char *scratch;
     uint32_t taps, patch; /* bits and padded bytes of one patch */
     uint32_t per_group;   /* outputs of one group */

@@ -9,7 +9,7 @@
 #ifndef HYST_XNOR_ROWS_H
 #define HYST_XNOR_ROWS_H
 
-#include "hyst/isa.h"
+#include "hyst/rom.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,7 +28,7 @@ static inline int32_t hyst_mask_ones(const void *mask, uint32_t k)
 /* acc[r] = sum over counted elements of sign * w[r], for r < rows <= 32; acc has 32 entries,
  * those past rows become undefined.
  * abs(acc) <= k <= 2^31 - 1. */
-void hyst_xnor_rows(const void *sign, const void *mask, const void *rows_w, const void *negative,
+void hyst_xnor_rows(const void *sign, const void *mask, hyst_rom rows_w, hyst_rom negative,
                     uint32_t k, uint32_t rows, int32_t *acc);
 
 #ifdef __cplusplus

@@ -42,35 +42,35 @@ uint32_t hyst_count_ones(const void *bits, uint32_t at, uint32_t n);
 /* Adds the listed words at address base to the counters: bit j of planes[p] is bit p of counter j.
  * Planes beyond those that the largest possible sum needs are neither read nor written;
  * four exist at least. length <= 65535. */
-void hyst_sliced_add(const uint16_t *list, uint32_t length, uintptr_t base, uint32_t *planes);
+void hyst_sliced_add(const uint16_t *list, uint32_t length, hyst_address base, uint32_t *planes);
 
 /* The same for all parts of a list of the words of a block. */
-static inline void hyst_sliced_add_list(const hyst_sliced_list *list, const void *block,
+static inline void hyst_sliced_add_list(const hyst_sliced_list *list, hyst_rom block,
                                         uint32_t *planes)
 {
     const uint32_t *const end = list->length + list->parts;
     const uint32_t *length = list->length;
     const uint16_t *at = list->at;
-    uintptr_t base = (uintptr_t)block;
+    hyst_address base = (hyst_address)block;
     for (; length != end; at += HYST_LIST_SPAN, base += HYST_LIST_SPAN * 4u) {
         hyst_sliced_add(at, *length++, base, planes);
     }
 }
 
 /* The same for n neighbouring words from address base. */
-void hyst_sliced_add_run(uint32_t n, uintptr_t base, uint32_t *planes);
+void hyst_sliced_add_run(uint32_t n, hyst_address base, uint32_t *planes);
 
 /* values[j] = the counter of lane j, for all 32 lanes of count <= 32 planes. */
 void hyst_sliced_values(const uint32_t *planes, uint32_t count, uint32_t *values);
 
 /* total[j] += weight * (listed words with bit j set), modulo 2^32, for all 32 j. */
-void hyst_sliced_count(const hyst_sliced_list *list, const void *block, uint32_t weight,
+void hyst_sliced_count(const hyst_sliced_list *list, hyst_rom block, uint32_t weight,
                        uint32_t *total);
 
 /* acc[j] = (sum over set of w[j]) - (sum over clear of w[j]) for all 32 outputs of a block; w is
  * -1/+1, or with a block of the negative plane positive - negative. clear, negative: or NULL. */
 void hyst_xnor_sliced(const hyst_sliced_list *set, const hyst_sliced_list *clear,
-                      const void *block, const void *negative, int32_t *acc);
+                      hyst_rom block, hyst_rom negative, int32_t *acc);
 
 #ifdef __cplusplus
 }

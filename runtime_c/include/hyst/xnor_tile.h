@@ -28,15 +28,15 @@ typedef struct hyst_tile {
 
 /* acc[p * 32 + r] = counted[p] - 2 * (bits of lane p that count and differ from row r) for
  * r < rows <= 32; entries past rows become undefined. */
-void hyst_xnor_tile(const hyst_tile *tile, const void *rows_w, uint32_t rows, int32_t *acc);
+void hyst_xnor_tile(const hyst_tile *tile, hyst_rom rows_w, uint32_t rows, int32_t *acc);
 
 /* The same sums compared at once: bit r of bits[p] = [acc[p * 32 + r] >= threshold r] for r < rows,
  * 0 above. Only rows thresholds are read. */
-void hyst_xnor_tile_bits(const hyst_tile *tile, const void *rows_w, uint32_t rows,
+void hyst_xnor_tile_bits(const hyst_tile *tile, hyst_rom rows_w, uint32_t rows,
                          const hyst_limits *limits, uint32_t *bits);
 
 /* For variants whose sums leave registers anyway. */
-static inline void hyst_xnor_tile_bits_of_sums(const hyst_tile *tile, const void *rows_w,
+static inline void hyst_xnor_tile_bits_of_sums(const hyst_tile *tile, hyst_rom rows_w,
                                                uint32_t rows, const hyst_limits *limits,
                                                uint32_t *bits)
 {

@@ -6,10 +6,10 @@
 #include "hyst/op_argmax.h"
 #include "hyst/op_int_dense.h"
 #include "hyst/op_xnor_dense.h"
+#include "hyst/rom.h"
 
 /* Where weights are read: the one place to change for memory behind other instructions. */
-#define TINY_SECTION(ctx, r, offset) \
-    ((const void *)((const unsigned char *)(ctx)->region[r] + (offset)))
+#define TINY_SECTION(ctx, r, offset) hyst_rom_at((ctx)->region[r], (offset))
 
 /* Each layer stays a function of its own, so that a debugger can stop there. */
 #if defined(__clang__)
@@ -22,7 +22,7 @@
 
 TINY_LAYER static void tiny_layer_0(tiny_ctx *ctx) /* b1[33] */
 {
-    static const hyst_int_dense_params params = {
+    static HYST_PARAMS_SECTION const hyst_int_dense_params stored = {
         20, /* k */
         33, /* n */
         2, /* x_type */
@@ -31,8 +31,10 @@ TINY_LAYER static void tiny_layer_0(tiny_ctx *ctx) /* b1[33] */
         1, /* out_kind */
         1, /* flips */
         0, /* layout */
+        8, /* shared */
     };
-    hyst_int_dense(&params,
+    HYST_PARAMS(hyst_int_dense_params, params, stored);
+    hyst_int_dense(params,
         ctx->input->in0,
         TINY_SECTION(ctx, 0, 0),
         TINY_SECTION(ctx, 0, 264),
@@ -44,7 +46,7 @@ TINY_LAYER static void tiny_layer_0(tiny_ctx *ctx) /* b1[33] */
 
 TINY_LAYER static void tiny_layer_1(tiny_ctx *ctx) /* i32[5] */
 {
-    static const hyst_xnor_dense_params params = {
+    static HYST_PARAMS_SECTION const hyst_xnor_dense_params stored = {
         33, /* k */
         5, /* n */
         0, /* x_type */
@@ -54,11 +56,12 @@ TINY_LAYER static void tiny_layer_1(tiny_ctx *ctx) /* i32[5] */
         1, /* flips */
         0, /* layout */
     };
-    hyst_xnor_dense(&params,
+    HYST_PARAMS(hyst_xnor_dense_params, params, stored);
+    hyst_xnor_dense(params,
         ctx->arena + 3,
         TINY_SECTION(ctx, 0, 344),
-        NULL,
-        NULL,
+        0,
+        0,
         ctx->arena,
         NULL,
         NULL,
@@ -67,11 +70,12 @@ TINY_LAYER static void tiny_layer_1(tiny_ctx *ctx) /* i32[5] */
 
 TINY_LAYER static void tiny_layer_2(tiny_ctx *ctx) /* i32[1] */
 {
-    static const hyst_argmax_params params = {
+    static HYST_PARAMS_SECTION const hyst_argmax_params stored = {
         5, /* count */
         5, /* x_type */
     };
-    hyst_argmax(&params,
+    HYST_PARAMS(hyst_argmax_params, params, stored);
+    hyst_argmax(params,
         ctx->arena,
         ctx->arena + 3,
         NULL);
@@ -79,9 +83,6 @@ TINY_LAYER static void tiny_layer_2(tiny_ctx *ctx) /* i32[1] */
 
 hyst_status tiny_init(tiny_ctx *ctx, const tiny_images *images)
 {
-    static const uint32_t *const built_in[TINY_REGIONS] = {
-        HYST_BUILT_IN(tiny_image_main),
-    };
     if (ctx == NULL) {
         return HYST_ERR_NULL;
     }
@@ -89,9 +90,11 @@ hyst_status tiny_init(tiny_ctx *ctx, const tiny_images *images)
         return HYST_ERR_ALIGN;
     }
     memset(ctx, 0, sizeof *ctx);
+    ctx->region[0] = HYST_BUILT_IN(tiny_image_main);
     for (int r = 0; r < TINY_REGIONS; r++) {
-        const uint32_t *given = images != NULL ? images->region[r] : NULL;
-        ctx->region[r] = given != NULL ? given : built_in[r];
+        if (images != NULL && images->region[r]) {
+            ctx->region[r] = images->region[r];
+        }
         if (((uintptr_t)ctx->region[r] & (sizeof(void *) - 1u)) != 0u) {
             return HYST_ERR_ALIGN;
         }

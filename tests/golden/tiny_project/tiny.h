@@ -36,9 +36,10 @@ typedef struct tiny_output {
     int32_t class_index; /* ties go to the lowest index */
 } tiny_output;
 
-/* One image per region; NULL stands for the built-in one. Aligned like a pointer, any content. */
+/* One image per region; NULL stands for the built-in one. Aligned like a pointer, any content; addresses as in
+ * hyst/abi.h. */
 typedef struct tiny_images {
-    const uint32_t *region[TINY_REGIONS]; /* main: 384 bytes */
+    hyst_image region[TINY_REGIONS]; /* main: 384 bytes */
 } tiny_images;
 
 extern const uint32_t tiny_image_main[96];
@@ -47,7 +48,7 @@ extern const uint32_t tiny_image_main[96];
 typedef struct tiny_ctx {
     uint64_t arena[4]; /* activations */
     uint64_t scratch[8];
-    const uint32_t *region[TINY_REGIONS];
+    hyst_image region[TINY_REGIONS];
     const tiny_input *input;
     uint32_t tag;
     int32_t next;

@@ -45,10 +45,10 @@ static const hyst_layout tiny_layout = {
 
 hyst_status tiny_check_image(const tiny_images *images)
 {
-    const uint32_t *region[TINY_REGIONS];
-    region[0] = images != NULL ? images->region[0] : NULL;
-    if (region[0] == NULL) {
-        region[0] = HYST_BUILT_IN(tiny_image_main);
+    hyst_image region[TINY_REGIONS];
+    region[0] = HYST_BUILT_IN(tiny_image_main);
+    if (images != NULL && images->region[0]) {
+        region[0] = images->region[0];
     }
     return hyst_image_check(&tiny_layout, region);
 }

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hand_built import Builder, convolutional, mlp, real, samples
@@ -134,6 +135,14 @@ def test_make_builds_the_library(tmp_path: Path) -> None:
     assert (tmp_path / "net" / "libtiny.a").exists()
 
 
+@pytest.mark.parametrize(("isa", "size"), [("avr5", "-Os"), ("cortex-m4", "-O2")])
+def test_the_makefile_optimizes_as_the_instruction_set_asks(isa: str, size: str) -> None:
+    text = emit_project(mlp(0, layout="sliced", isa=isa))["Makefile"].decode()
+    (flags,) = re.findall(r"^CFLAGS .*$", text, re.MULTILINE)
+    assert f" -std=c99 {size} -m" in flags
+    assert ("-fno-inline-small-functions" in flags) == (size == "-Os")
+
+
 def test_emission_is_byte_identical() -> None:
     assert emit_project(convolutional(3)) == emit_project(convolutional(3))
 
@@ -181,6 +190,22 @@ def test_fast_math_is_a_compile_error_where_floats_are_computed(tmp_path: Path) 
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode and "compile it without -ffast-math" in done.stderr
+
+
+def test_a_region_larger_than_an_array_goes_through_the_assembler(tmp_path: Path) -> None:
+    """The same words, under the same symbol, whatever the C compiler accepts as one object."""
+    program = mlp(0)
+    found = {}
+    for section, most in ((".rodata", 0), (".progmem.data", 8)):
+        isa = msgspec.structs.replace(program.isa, largest_array_bytes=most)
+        folder = tmp_path / section
+        _write(replace(program, isa=isa), folder)
+        assert ("__asm__" in (folder / "tiny_image.c").read_text()) == (most > 0)
+        _cc("gcc", folder, "-std=c99", *_WARNINGS, "-I.", "-c", "tiny_image.c")
+        _cc("objcopy", folder, "-O", "binary", "-j", section, "tiny_image.o", "image.bin")
+        found[section] = (folder / "image.bin").read_bytes()
+    (image,) = program.images.values()
+    assert image == found[".progmem.data"] and image in found[".rodata"]
 
 
 def test_sizes_become_macros_with_a_comment_that_cannot_end_early() -> None:

@@ -110,6 +110,23 @@ CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     ),
     "global_average_pool": (MAP + "{ y = GlobalAveragePool(x) }", {}, 13),
     "global_max_pool": (MAP + "{ y = GlobalMaxPool(x) }", {}, 13),
+    "reduce_max_map": (MAP + "{ y = ReduceMax<axes=[2,3], keepdims=0>(x) }", {}, 13),
+    "reduce_max_rows": (MAP + "{ y = ReduceMax(x, a) }", {"a": ints(-1)}, 18),
+    "space_to_depth": (
+        "(float[1,3,4,6] x) => (float y) { y = SpaceToDepth<blocksize=2>(x) }",
+        {},
+        13,
+    ),
+    "depth_to_space": (
+        "(float[1,12,2,3] x) => (float y) { y = DepthToSpace<blocksize=2>(x) }",
+        {},
+        13,
+    ),
+    "depth_to_space_crd": (
+        '(float[1,12,2,3] x) => (float y) { y = DepthToSpace<blocksize=2, mode="CRD">(x) }',
+        {},
+        13,
+    ),
     "reduce_mean_attribute": (MAP + "{ y = ReduceMean<axes=[2,-1], keepdims=0>(x) }", {}, 13),
     "reduce_mean_input": (MAP + "{ y = ReduceMean(x, a) }", {"a": ints(2, 3)}, 18),
     "reduce_mean_noop": (

@@ -317,4 +317,4 @@ def test_sums_of_decoded_weights_follow_the_memory(tmp_path: Path) -> None:
     program = protected(mlp(0, layout="sliced"), {"weights": "duplicate"}, "zero")
     text = emit_project(program)["tiny.c"].decode()
     init = text[text.index("hyst_status tiny_init") : text.index("tiny_protected[")]
-    assert text.count("hyst_sliced_sums(ctx->tile") == 1 and "sums" not in init
+    assert text.count("hyst_sliced_sums(HYST_IN_SRAM(ctx->tile") == 1 and "sums" not in init

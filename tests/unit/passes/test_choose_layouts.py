@@ -83,3 +83,14 @@ def test_the_widest_tile_whose_list_stays_small_is_taken(
 def test_nothing_to_choose_returns_the_same_graph() -> None:
     chosen = ChooseLayouts("sliced").run(dense(1024, 64))
     assert ChooseLayouts("sliced").run(chosen) is chosen
+
+
+@pytest.mark.parametrize(("room", "shared"), [(4096, 8), (1151, 7), (384, 2), (256, 1), (0, 1)])
+def test_as_many_blocks_share_a_list_as_the_scratch_holds(room: int, shared: int) -> None:
+    """An integer product of 64 inputs needs 128 bytes of list and 128 of sums per block."""
+    graph = dense(64, 256, x="u8")
+    op = ChooseLayouts("sliced", list_scratch=room).run(graph).nodes[0].op
+    assert isinstance(op, IntDense)
+    types = [graph.types[name] for name in graph.nodes[0].inputs]
+    assert (op.layout, op.shared) == ("sliced", shared)
+    assert op.scratch_bytes(*types) == 128 + 128 * shared

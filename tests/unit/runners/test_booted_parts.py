@@ -10,10 +10,11 @@ import pytest
 from hysteron.errors import CapacityError, ToolchainError
 from hysteron.runners import build_elf, choose_emulator
 from hysteron.runners.booted_part import BootedPart
+from hysteron.runners.elf import read_symbols
 from hysteron.runners.qemu_part import QemuPart
 from hysteron.runners.simavr_part import SimavrPart
 from hysteron.runners.stack import StackWalk
-from hysteron.targets import known, load_isa
+from hysteron.targets import known, load_isa, load_target
 
 _BOOTED = [
     pytest.param(name, one.kind, marks=pytest.mark.isa(f"{name}@{one.kind}"), id=name)
@@ -145,6 +146,34 @@ def test_a_missing_emulator_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.isa("avr5")
+def test_an_8_bit_part_boots_at_its_own_addresses(tmp_path: Path) -> None:
+    """simavr is the part itself: SRAM of the ATmega328P ends where others go on."""
+    target = load_target("atmega328p")
+    assert target.memory is not None and target.mcu is not None
+    (tmp_path / "main.c").write_text(_MAIN.format(body=""))
+    emulator = choose_emulator(target.isa, "simavr")
+    built = build_elf(
+        [tmp_path / "main.c"], [], target.isa, tmp_path / "image.elf", ["net_run"],
+        memory=target.memory, boot=emulator,
+    )  # fmt: skip
+    top = read_symbols(built.path)["hyst_stack_top"].address
+    assert top == 0x80_0000 + target.memory.ram_base + target.memory.ram_bytes - 1
+    part = SimavrPart(built.path, emulator, "net", (0, 0, 3, 0), cpu=target.mcu.emulator_cpu)
+    assert part.infer([b""], ())[0].status == 3
+
+
+@pytest.mark.isa("avr6")
+def test_with_24_bit_addresses_images_may_lie_anywhere_in_flash(tmp_path: Path) -> None:
+    piece = r'__asm__(".section .progmem.data,\"a\"\n.global i%d\ni%d: .fill 60000, 1, 7\n");'
+    use = "extern const unsigned char i3[]; const void *f(void); const void *f(void) { return i3; }"
+    source = tmp_path / "big.c"
+    source.write_text("\n".join([*(piece % (n, n) for n in range(4)), use]))
+    isa = load_isa("avr6")
+    built = build_elf([source], [], isa, tmp_path / "x.elf", ["f", "i0", "i3"])
+    assert read_symbols(built.path)["i3"].address > 1 << 16
+
+
+@pytest.mark.isa("avr5")
 @pytest.mark.parametrize("size", [20_000, 33_000])
 def test_images_beyond_the_reach_of_flash_loads_are_refused(tmp_path: Path, size: int) -> None:
     source = tmp_path / "big.c"
@@ -166,6 +195,14 @@ def test_a_stack_that_leaves_its_room_is_an_error(isa: str, kind: str, tmp_path:
     )
     with pytest.raises(CapacityError, match=r"net: the stack met the data or its limit"):
         _part(isa, kind, tmp_path, body).infer([b""], ())
+
+
+@pytest.mark.isa("avr5")
+def test_a_stack_that_destroys_the_return_address_is_named_too(tmp_path: Path) -> None:
+    """Filled from its lowest end on, the frame has overwritten all data when it crashes."""
+    body = "volatile unsigned char b[4200]; for (int i = 0; i < 4200; i++) { b[i] = 1; } x += b[5];"
+    with pytest.raises(CapacityError, match=r"net: the stack met the data or its limit"):
+        _part("avr5", "simavr", tmp_path, body).infer([b""], ())
 
 
 @pytest.mark.parametrize(

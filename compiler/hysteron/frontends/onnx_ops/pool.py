@@ -80,6 +80,26 @@ def reduce_sum(node: NodeView, graph: Emitter) -> Value:
     return graph.emit(ReduceSum(axes=axes, keepdims=keepdims), x) if axes else x
 
 
+@onnx_op("ReduceMax")
+def reduce_max(node: NodeView, graph: Emitter) -> Value:
+    """A max pool over whole spatial axes: what exporters write for a global max pooling."""
+    axes, keepdims = _reduction(node)
+    x = node.input(0)
+    spatial = x.rank - 2
+    if not axes:
+        return x
+    if not 1 <= spatial <= 2 or axes[0] < 2:
+        raise node.unsupported(
+            "a maximum over other than spatial axes", got=f"axes {list(axes)} of {list(x.shape)}"
+        )
+    kernel = tuple(x.shape[axis] if axis in axes else 1 for axis in range(2, x.rank))
+    one = (1,) * spatial
+    op = MaxPool(kernel=kernel, strides=one, pads=(0,) * (2 * spatial), dilations=one)
+    out = graph.emit(op, x)
+    kept = [size for axis, size in enumerate(out.shape) if axis not in axes]
+    return out if keepdims else graph.reshape(out, kept)
+
+
 def _spatial(node: NodeView) -> Value:
     x = node.input(0)
     if x.rank < 3:

@@ -109,6 +109,43 @@ def transpose(node: NodeView, graph: Emitter) -> Value:
     return graph.emit(Transpose(perm=perm), x, elem=x.elem, any_elem=True)
 
 
+@onnx_op("SpaceToDepth")
+def space_to_depth(node: NodeView, graph: Emitter) -> Value:
+    """Squares of pixels become channels, the place in the square outermost."""
+    x, size = _map_and_block(node)
+    batch, channels, height, width = x.shape
+    if height % size or width % size:
+        raise node.damaged("blocks do not divide the map", got=f"{list(x.shape)}, {size}")
+    rows, columns = height // size, width // size
+    split = graph.reshape(x, (batch, channels, rows, size, columns, size))
+    moved = graph.emit(Transpose(perm=(0, 3, 5, 1, 2, 4)), split, elem=x.elem, any_elem=True)
+    return graph.reshape(moved, (batch, channels * size * size, rows, columns))
+
+
+@onnx_op("DepthToSpace")
+def depth_to_space(node: NodeView, graph: Emitter) -> Value:
+    """Channels become squares of pixels; modes DCR (place outermost) and CRD (innermost)."""
+    x, size = _map_and_block(node)
+    batch, channels, height, width = x.shape
+    if channels % (size * size):
+        raise node.damaged("blocks do not divide the channels", got=f"{list(x.shape)}, {size}")
+    depth, mode = channels // (size * size), node.text("mode", "DCR")
+    if mode not in ("DCR", "CRD"):
+        raise node.damaged("unknown mode", got=mode[:40], wanted="DCR or CRD")
+    axes = (size, size, depth) if mode == "DCR" else (depth, size, size)
+    perm = (0, 3, 4, 1, 5, 2) if mode == "DCR" else (0, 1, 4, 2, 5, 3)
+    split = graph.reshape(x, (batch, *axes, height, width))
+    moved = graph.emit(Transpose(perm=perm), split, elem=x.elem, any_elem=True)
+    return graph.reshape(moved, (batch, depth, height * size, width * size))
+
+
+def _map_and_block(node: NodeView) -> tuple[Value, int]:
+    x, size = node.input(0), node.integer("blocksize", 0)
+    if x.rank != 4 or size < 1:
+        raise node.damaged("needs a map and a block size", got=f"{list(x.shape)}, {size}")
+    return x, size
+
+
 @onnx_op("Concat")
 def concat(node: NodeView, graph: Emitter) -> Value:
     """Activations side by side along any axis but the batch."""

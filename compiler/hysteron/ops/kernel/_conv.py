@@ -25,6 +25,8 @@ from hysteron.ops.kernel._window import Windowed, output_size, taps, window_para
 
 #: Bytes of one gathered chunk of patches in a reference, to bound its memory.
 CHUNK_BYTES = 64 << 20
+#: Most blocks of 32 outputs that share the lists of an integer product: HYST_INT_BLOCKS.
+INT_BLOCKS = 8
 
 
 class ConvLike(Windowed, Protocol):
@@ -115,14 +117,19 @@ def bit_scratch(k: int, patches: int) -> int:
     return 16 * row_words(k) * patches
 
 
-def integer_scratch(x: TensorType, k: int, layout: str, *, gathered: bool) -> int:
+def sliced_blocks(layout: str, shared: int, outputs: int) -> int:
+    """Return the blocks of 32 outputs of one group that share lists; 0 for ``rows``."""
+    return min(shared, -(-outputs // 32)) if layout == "sliced" else 0
+
+
+def integer_scratch(x: TensorType, k: int, blocks: int, *, gathered: bool) -> int:
     """Return the scratch of an integer product of ``k`` taps.
 
-    Rows need the elements once more as planes, ``sliced`` the sums of 8 blocks of
-    32 outputs and a list of 16-bit indices; a gathered patch comes on top.
+    Rows (no ``blocks``) need the elements once more as planes, ``sliced`` the sums of the
+    blocks that share lists and a list of 16-bit indices; a gathered patch comes on top.
     """
     elements = 64 * row_words(k) * (2 if x.dtype == "i16" else 1)
-    work = 4 * 32 * 8 + _aligned(2 * k) if layout == "sliced" else elements
+    work = 4 * 32 * blocks + _aligned(2 * k) if blocks else elements
     return work + elements * gathered
 
 

@@ -24,6 +24,7 @@ from hysteron.ops.kernel._base import (
     check_range,
 )
 from hysteron.ops.kernel._conv import (
+    INT_BLOCKS,
     conv_accumulate,
     conv_examples,
     conv_params,
@@ -31,6 +32,7 @@ from hysteron.ops.kernel._conv import (
     infer_conv,
     integer_bound,
     integer_scratch,
+    sliced_blocks,
 )
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
@@ -74,6 +76,7 @@ class IntConv(KernelOp):
     flips: int = 1
     layout: str = "rows"
     tile: int = 1
+    shared: int = INT_BLOCKS
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         """Return the accumulators or packed bits (OH, OW, O)."""
@@ -82,6 +85,7 @@ class IntConv(KernelOp):
         check_dtype(self, "x", x, "u8", "i8", "i16")
         shape = infer_conv(self, self, x, w, BITS)
         check_field(self, "layout", self.layout, tuple(LAYOUT_CODES))
+        check_range(self, "shared", self.shared, 1, INT_BLOCKS)
         check_range(self, "tile", self.tile, 1, 64)
         check_range(self, "pad_value", self.pad_value, *LIMITS[x.dtype])
         limit = 2**16 - 1 if self.layout == "sliced" else I32_MAX
@@ -108,6 +112,7 @@ class IntConv(KernelOp):
             ("flips", self.flips),
             ("layout", LAYOUT_CODES[self.layout]),
             ("tile", self.tile),
+            ("shared", self.shared),
         )
 
     def scratch_bytes(self, *types: TensorType) -> int:
@@ -117,7 +122,8 @@ class IntConv(KernelOp):
         weights with a correction each (int_tile.h), unless the taps are too many for it.
         """
         k = conv_taps(types[1])
-        single = integer_scratch(types[0], k, self.layout, gathered=True)
+        blocks = sliced_blocks(self.layout, self.shared, types[1].shape[0] // self.groups)
+        single = integer_scratch(types[0], k, blocks, gathered=True)
         if self.tile < LANES or k > TILE_MOST:
             return single
         lanes = -(-self.tile // LANES) * LANES

@@ -26,7 +26,7 @@ from hysteron.ops.kernel._base import (
     check_shape,
     exact_matmul,
 )
-from hysteron.ops.kernel._conv import integer_bound, integer_scratch
+from hysteron.ops.kernel._conv import INT_BLOCKS, integer_bound, integer_scratch, sliced_blocks
 from hysteron.ops.kernel._steps import apply_steps, infer_steps, step_types
 
 
@@ -52,6 +52,7 @@ class IntDense(KernelOp):
     out: str = "i32"
     flips: int = 1
     layout: str = "rows"
+    shared: int = INT_BLOCKS
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         """Return the accumulators or packed bits, one per row of w."""
@@ -63,6 +64,7 @@ class IntDense(KernelOp):
         check_rank(self, "w (N, K)", w, 2)
         check_shape(self, "w (N, K)", w, (w.shape[0], x.shape[0]))
         check_field(self, "layout", self.layout, tuple(LAYOUT_CODES))
+        check_range(self, "shared", self.shared, 1, INT_BLOCKS)
         limit = 2**16 - 1 if self.layout == "sliced" else I32_MAX
         check_range(self, "K", x.shape[0], 1, limit)
         integer_bound(self, x.shape[0], x.dtype)
@@ -87,11 +89,13 @@ class IntDense(KernelOp):
             ("out_kind", OUT_CODES[self.out]),
             ("flips", self.flips),
             ("layout", LAYOUT_CODES[self.layout]),
+            ("shared", self.shared),
         )
 
     def scratch_bytes(self, *types: TensorType) -> int:
-        """Return the bytes of the input's planes and, for sliced weights, the index list."""
-        return integer_scratch(types[0], types[0].shape[0], self.layout, gathered=False)
+        """Return the bytes of the input's planes or, for sliced weights, of sums and a list."""
+        blocks = sliced_blocks(self.layout, self.shared, types[1].shape[0])
+        return integer_scratch(types[0], types[0].shape[0], blocks, gathered=False)
 
     def const_encodings(self, *types: TensorType) -> tuple[str, ...]:
         """Return the weight layout, then plain thresholds and inversion bits."""
