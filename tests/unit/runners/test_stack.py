@@ -47,7 +47,8 @@ def test_frames_add_up_along_the_deepest_chain(linked: tuple[str, Path]) -> None
         assert found.nbytes is not None, found.reason
         assert huge <= found.nbytes <= huge + 100
         assert sum(size for _, size in found.chain) == found.nbytes
-        assert "huge_frame" in found.chain[-1][0]
+        # A jump at the end belongs to its function; its last name is where the depth is reached.
+        assert "huge_frame" in found.chain[-1][0] or caller in found.chain[-1][0]
     assert bounds["quotient"].nbytes is not None, bounds["quotient"].reason
 
 
