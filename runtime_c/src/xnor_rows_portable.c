@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hyst/xnor_rows.h"
+#include "hyst/xnor_rows.inc"
 
 /* Differing bits of four neighbouring rows; each count <= k. */
 static void four_rows(const void *sign, hyst_rom row, uint32_t stride, uint32_t k,
@@ -27,27 +27,6 @@ static void four_rows(const void *sign, hyst_rom row, uint32_t stride, uint32_t 
     acc[1] = (int32_t)k - 2 * (int32_t)d1;
     acc[2] = (int32_t)k - 2 * (int32_t)d2;
     acc[3] = (int32_t)k - 2 * (int32_t)d3;
-}
-
-/* One row with an optional mask and an optional negative plane. */
-static int32_t one_row(const void *sign, const void *mask, hyst_rom row, hyst_rom negative,
-                       uint32_t k)
-{
-    const uint32_t words = hyst_words(k);
-    uint32_t counted = 0, differ = 0, i;
-    for (i = 0; i < words; i++) {
-        const hyst_word w = hyst_rom_load(row, i);
-        hyst_word valid = i + 1u < words ? HYST_ALL_ONES : hyst_tail_mask(k);
-        if (mask) {
-            valid &= hyst_load(mask, i);
-        }
-        if (negative) {
-            valid &= w ^ hyst_rom_load(negative, i);
-        }
-        counted += hyst_popcount(valid);
-        differ += hyst_popcount(valid & (w ^ hyst_load(sign, i)));
-    }
-    return (int32_t)counted - 2 * (int32_t)differ;
 }
 
 void hyst_xnor_rows(const void *sign, const void *mask, hyst_rom rows_w, hyst_rom negative,

@@ -33,11 +33,21 @@ def instructions(compiled: CompiledModel, target: str) -> set[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits_mlp", "digits_cnn"])
-@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4"])
-def test_instructions_of_a_network_do_not_depend_on_its_input(name: str, target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "layout"),
+    [
+        ("cortex-m0", "sliced_ct"),
+        ("cortex-m4", "sliced_ct"),
+        pytest.param("cortex-m55", "sliced_ct", marks=pytest.mark.isa("cortex-m55")),
+        pytest.param("rv32imc_zbb", "rows", marks=pytest.mark.isa("rv32imc_zbb")),
+    ],
+)
+def test_instructions_of_a_network_do_not_depend_on_its_input(
+    name: str, target: str, layout: str
+) -> None:
     compiled = build(name, target, constant_time=True)
     layouts = {getattr(node.op, "layout", "") for node in compiled.program.final.nodes}
-    assert "sliced_ct" in layouts and "sliced" not in layouts
+    assert layout in layouts and "sliced" not in layouts
     assert compiled.program.options["constant_time"] is True
     assert len(instructions(compiled, target)) == 1
     assert len(instructions(build(name, target, constant_time=False), target)) > 1

@@ -54,9 +54,12 @@ def has_cpu_flag(flag: str) -> bool:
 
 AVX512 = ("-mpopcnt", *(f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "vnni", "vpopcntdq")))
 
+#: Vectors of a core that this machine lacks, lane by lane in C: sanitizers see their accesses.
+EMULATED = f"-isystem{Path(__file__).parent / 'emulated'}"
 VARIANTS: dict[str, tuple[tuple[str, ...], str]] = {
     "portable64": ((), "portable"),
     "portable32": (("-DHYST_WORD_BITS=32",), "portable"),
+    "mve": (("-DHYST_WORD_BITS=32", EMULATED), "mve"),
     **({"avx2": (("-mavx2", "-mpopcnt"), "avx2")} if has_cpu_flag("avx2") else {}),
     **({"avx512": (AVX512, "avx512")} if has_cpu_flag("avx512_vpopcntdq") else {}),
     # what a user's own flags may do to the real tier: fused multiply-add, vectorised
@@ -72,14 +75,19 @@ def compiler() -> str:
     return found
 
 
+#: Not kernels: what they call is not in the library.
+OTHERS = ("serial_portable.c",)
+
+
 def sources(suffix: str) -> list[Path]:
-    """Return one file per stem: the variant's where it exists, else the portable one."""
+    """Return one file per stem: the variant's where there is one, else the portable one."""
     folder = asset_dir("runtime_c") / "src"
     chosen = []
-    for portable in sorted(folder.glob("*_portable.c")):
+    for portable in sorted({*folder.glob("*_portable.c")} - {folder / name for name in OTHERS}):
         variant = portable.with_name(portable.name.replace("_portable.c", f"_{suffix}.c"))
         chosen.append(variant if variant.exists() else portable)
-    return [*chosen, folder / "crc32.c"]
+    alone = () if suffix == "portable" else folder.glob(f"*_{suffix}.c")
+    return sorted({*chosen, *alone, folder / "crc32.c"})
 
 
 def build(variant: str, folder: Path, extra: tuple[str, ...] = ("-O2",)) -> Path:

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from kernel_harness import pack_activation, pack_constant, packed_size, unpack_activation
 
-from hysteron._assets import asset_dir
-from hysteron.codegen.runtime_files import find_source, runtime_files
+from hysteron.codegen.runtime_files import runtime_files
 from hysteron.ir.graph import Graph, Node, Origin
 from hysteron.ir.types import TensorType
 from hysteron.ops.kernel._base import KernelOp
@@ -29,15 +28,17 @@ from hysteron.targets import Isa, known, load_isa
 
 SUMS = "hyst_sliced_sums"
 FAMILIES = ("gcc", "zig")
+#: Emulators whose counts are instructions.
+KINDS = ("unicorn", "qemu")
 
 
 def isas() -> list[Isa]:
-    """Return the instruction sets without popcount that unicorn runs."""
+    """Return the 32-bit instruction sets with sliced weights; emulator.kind says how they run."""
     every = [load_isa(name) for name in known("isa")]
     return [
         isa
         for isa in every
-        if isa.weight_layout == "sliced" and isa.emulator and isa.emulator.kind == "unicorn"
+        if isa.weight_layout == "sliced" and isa.emulator and isa.emulator.kind in KINDS
     ]
 
 
@@ -50,6 +51,20 @@ class Run:
     stack_bytes: int
 
 
+def kernel_sources(folder: Path, ops: list[type[KernelOp]], isa: Isa) -> list[Path]:
+    """Write the runtime files that some ops need on an instruction set; return the C sources."""
+    headers = [f"hyst/op_{op.name}.h" for op in ops]
+    stems = sorted({stem for op in ops for stem in op.SOURCES})
+    sources = []
+    for path, content in runtime_files(headers, stems, isa.kernel_suffixes).items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        if path.endswith(".c"):
+            sources.append(place)
+    return sources
+
+
 class McuKernels:
     """Kernels of some ops, linked for an instruction set; ``run`` calls one on one sample."""
 
@@ -60,17 +75,7 @@ class McuKernels:
 
     def _build(self, ops: list[type[KernelOp]], family: str | None) -> ElfInfo:
         folder = Path(self._folder.name)
-        headers = [f"hyst/op_{op.name}.h" for op in ops]
-        stems = sorted({stem for op in ops for stem in op.SOURCES})
-        root = asset_dir("runtime_c")
-        assert all(find_source(root, stem, self.isa.kernel_suffixes) for stem in stems)
-        sources = []
-        for path, content in runtime_files(headers, stems, self.isa.kernel_suffixes).items():
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-            if path.endswith(".c"):
-                sources.append(place)
+        sources = kernel_sources(folder, ops, self.isa)
         entries = [f"hyst_{op.name}" for op in ops] + [SUMS]
         return build_elf(sources, [folder], self.isa, folder / "k.elf", entries, family=family)
 
@@ -161,7 +166,11 @@ class Case:
 
 
 def chosen(
-    op: KernelOp, types: tuple[TensorType, ...], layout: str, list_scratch: int = LIST_SCRATCH_BYTES
+    op: KernelOp,
+    types: tuple[TensorType, ...],
+    layout: str,
+    list_scratch: int = LIST_SCRATCH_BYTES,
+    costs: str = "scalar",
 ) -> KernelOp:
     """Return the op as the pass sets it for a target that prefers ``layout``."""
     names = tuple(f"t{i}" for i in range(len(types)))
@@ -171,23 +180,24 @@ def chosen(
         nodes=(Node(op, names, ("y",), Origin()),),
         types={**dict(zip(names, types, strict=True)), "y": op.infer(*types)[0]},
     )
-    found = ChooseLayouts(layout, list_scratch=list_scratch).run(graph).nodes[0].op
+    choose = ChooseLayouts(layout, list_scratch=list_scratch, costs=costs)
+    found = choose.run(graph).nodes[0].op
     assert isinstance(found, KernelOp)
     return found
 
 
-def cases(layout: str) -> tuple[Case, ...]:
+def cases(layout: str, costs: str = "scalar") -> tuple[Case, ...]:
     """Return the two layers of DESIGN: dense 1024x1024, conv 3x3 64->64 on 16x16, zero pads."""
-    return _cases(layout, 1024, (16, 16, 64), LIST_SCRATCH_BYTES)
+    return _cases(layout, 1024, (16, 16, 64), LIST_SCRATCH_BYTES, costs)
 
 
 def avr_cases(isa: Isa) -> tuple[Case, ...]:
     """Return the layers of 8-bit parts: dense 1024 -> 64, conv 3x3 32->32 on 8x8, zero pads."""
-    return _cases("sliced", 64, (8, 8, 32), isa.list_scratch_bytes)
+    return _cases("sliced", 64, (8, 8, 32), isa.list_scratch_bytes, isa.layout_costs)
 
 
 def _cases(
-    layout: str, outputs: int, x: tuple[int, int, int], list_scratch: int
+    layout: str, outputs: int, x: tuple[int, int, int], list_scratch: int, costs: str
 ) -> tuple[Case, ...]:
     conv = XnorConv(out="b1", pad_top=1, pad_left=1, pad_bottom=1, pad_right=1)
     channels, pixels = x[2], x[0] * x[1]
@@ -198,5 +208,5 @@ def _cases(
     found = []
     for name, op, shape, w, macs in shapes:
         types = (TensorType("b1", shape), TensorType("b1", w), *step_types("b1", 1, w[0]))
-        found.append(Case(name, chosen(op, types, layout, list_scratch), types, macs))
+        found.append(Case(name, chosen(op, types, layout, list_scratch, costs), types, macs))
     return tuple(found)

@@ -60,6 +60,7 @@ def c_program() -> str:
     per_kernel = {name: sum(op.name == name for op, _ in cases) for name in kernel_ops()}
     text = [
         *(f'#include "hyst/op_{name}.h"' for name in kernel_ops()),
+        '#include "hyst/sliced_steps.h"',
         "#include <stdlib.h>\n#include <string.h>",
         "static unsigned long long state = 1;",
         "static unsigned char next(void) { state = state * 6364136223846793005ull"
@@ -97,6 +98,15 @@ def _case_function(number: int, op: KernelOp, types: tuple[TensorType, ...]) -> 
         value = "NULL" if size == "null" else f"fresh({size}u, {kind})"
         lines.append(f"void *b{index} = {value};")
     lines.append(f"hyst_{op.name}(&p, {', '.join(names)});")
+    if op.SUMS and (size := op.sums_bytes(*types)):
+        # the tables of thresholds that a model's init makes of the same bytes
+        first = op.ACTIVATIONS[1]
+        t = f"b{first + 1}" if len(consts) > 1 else "NULL"
+        numbers = ", ".join(str(value) for _, value in op.sums_params(*types))
+        lines.append(f"void *sums = fresh({size}u, 2);")
+        lines.append(f"hyst_sliced_sums(b{first}, {t}, {numbers}, sums);")
+        lines.append(f"hyst_{op.name}(&p, {', '.join([*names[:-2], 'sums', names[-1]])});")
+        names.append("sums")
     lines += [f"free({name});" for name in names]
     return "\n".join([*lines, "}"])
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from boot_harness import BootedKernels
 from kernel_harness import Kernels, assert_identical, build, run_example
 from mcu_harness import signs
 
@@ -14,24 +15,40 @@ from hysteron.ops.kernel._base import KernelOp
 from hysteron.ops.kernel._steps import step_types
 from hysteron.ops.kernel.xnor_conv import XnorConv
 from hysteron.ops.kernel.xnor_dense import XnorDense
+from hysteron.targets import load_isa
 
 LAYOUTS = ("sliced", "sliced_ct")
 I32 = np.iinfo(np.int32)
+BOOTED = ("cortex-m55", "rv32imc_zbb")
 
 
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Kernels:
-    return Kernels(build("portable32", tmp_path_factory.mktemp("sliced")))
+#: This machine, and the cores whose kernels are not the portable ones.
+PLACES = (
+    "host",
+    *(pytest.param(isa, marks=pytest.mark.isa(f"{isa}:gcc")) for isa in BOOTED),
+)
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def kernels(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Kernels | BootedKernels:
+    if request.param == "host":
+        return Kernels(build("portable32", tmp_path_factory.mktemp("sliced")))
+    return BootedKernels(load_isa(request.param), [XnorDense, XnorConv], "gcc")
 
 
 def same(
-    kernels: Kernels,
+    kernels: Kernels | BootedKernels,
     op: KernelOp,
     types: tuple[TensorType, ...],
     arrays: list[np.ndarray[Any, Any]],
 ) -> None:
     for with_sums in (False, True):
-        got = run_example(kernels, op, types, arrays, with_sums=with_sums)
+        if isinstance(kernels, BootedKernels):
+            got = kernels.run_example(op, types, arrays, with_sums=with_sums)
+        else:
+            got = run_example(kernels, op, types, arrays, with_sums=with_sums)
         for mine, theirs in zip(got, op.reference(*arrays), strict=True):
             assert_identical(mine, theirs, f"{op} {[str(t) for t in types]} sums={with_sums}")
 
@@ -40,7 +57,7 @@ def same(
 @pytest.mark.parametrize("out", ["b1", "i32"])
 @pytest.mark.parametrize("k", [1, 63, 64, 257, 1024])
 def test_no_ones_all_ones_and_half_of_them_one_more_or_less(
-    kernels: Kernels, layout: str, out: str, k: int
+    kernels: Kernels | BootedKernels, layout: str, out: str, k: int
 ) -> None:
     """Zeros are listed as soon as more than half of the bits are set."""
     rng = np.random.default_rng(0)
@@ -62,7 +79,7 @@ def test_no_ones_all_ones_and_half_of_them_one_more_or_less(
 @pytest.mark.parametrize("depth", [1, 3, 32])
 @pytest.mark.parametrize("pad_value", [-1, 0, 1])
 def test_convolution_of_any_density_with_odd_numbers_of_taps_outside(
-    kernels: Kernels, layout: str, depth: int, pad_value: int
+    kernels: Kernels | BootedKernels, layout: str, depth: int, pad_value: int
 ) -> None:
     rng = np.random.default_rng(1)
     size = 6 * 5 * depth
@@ -81,7 +98,7 @@ def test_convolution_of_any_density_with_odd_numbers_of_taps_outside(
 
 
 def test_a_crowded_end_of_a_row_may_be_listed_although_zeros_are_many_elsewhere(
-    kernels: Kernels,
+    kernels: Kernels | BootedKernels,
 ) -> None:
     """The choice between ones and zeros is one per tile: single windows may be full."""
     rng = np.random.default_rng(2)
@@ -96,7 +113,7 @@ def test_a_crowded_end_of_a_row_may_be_listed_although_zeros_are_many_elsewhere(
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("x", [-1, 1])
 def test_every_threshold_even_a_corrupted_one_means_what_the_reference_says(
-    kernels: Kernels, layout: str, x: int
+    kernels: Kernels | BootedKernels, layout: str, x: int
 ) -> None:
     k = 65
     edges = [I32.min, I32.min + 1, -k - 2, -k - 1, -k, -k + 1, -1, 0, 1, k - 1, k, k + 1, k + 2,

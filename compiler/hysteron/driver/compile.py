@@ -120,7 +120,8 @@ def _choose_layouts(target: Target, options: Options) -> ChooseLayouts:
     layout: str = isa.weight_layout
     if options.constant_time and layout == "sliced":
         layout = "sliced_ct"
-    return ChooseLayouts(layout, 64 if isa.word_bits == 64 else 1, isa.list_scratch_bytes)
+    tile = 64 if isa.word_bits == 64 else 1
+    return ChooseLayouts(layout, tile, isa.list_scratch_bytes, isa.layout_costs)
 
 
 def _stem(model: Any) -> str:

@@ -1,7 +1,8 @@
 """Choose the weight layout and the tile of each layer for a target.
 
 Without a popcount instruction the set-bit list over 32-output groups needs half
-the instructions of any popcount formulation, so such ISAs ask for ``sliced``.
+the instructions of any popcount formulation, so such ISAs ask for ``sliced``; with one in
+scalar registers (Zbb) it still wins for many outputs, and with vectors (MVE) for most layers.
 A layer stays in ``rows`` where that is expected to be faster (layout_costs), or
 where its outputs fill their last group of 32 so badly that its weights, stored
 for the whole group, would take much more flash. In ``rows`` a tile of several pixels reads each
@@ -18,6 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from hysteron.ir.graph import Graph, Node
+from hysteron.ir.op import Op
+from hysteron.ir.types import TensorType
 from hysteron.ops.kernel._conv import INT_BLOCKS
 from hysteron.ops.kernel.int_conv import IntConv
 from hysteron.ops.kernel.int_dense import IntDense
@@ -35,12 +38,16 @@ MOST_WEIGHT_BYTES: Final = 4 / 3
 
 @dataclass(frozen=True)
 class ChooseLayouts:
-    """Set the ``layout`` and ``tile`` fields of every kernel that has them to the ISA's choice."""
+    """Set the ``layout`` and ``tile`` fields of every kernel that has them to the ISA's choice.
+
+    ``costs`` names the coefficients of layout_costs that hold for its kernels.
+    """
 
     name = "choose_layouts"
     layout: str = "rows"
     tile: int = 1
     list_scratch: int = LIST_SCRATCH_BYTES
+    costs: str = "scalar"
 
     def run(self, graph: Graph) -> Graph:
         """Return the graph with layouts and tiles set, or itself when none changed."""
@@ -67,9 +74,11 @@ class ChooseLayouts:
             return "rows"
         if self.layout == "sliced_ct" and not _is_binary(graph, node):
             return "rows"
-        slower = instructions(product, self.layout) >= instructions(product, "rows")
+        sliced, rows = (instructions(product, one, self.costs) for one in (self.layout, "rows"))
         room = MOST_WEIGHT_BYTES * weight_bytes(product, "rows")
-        return "rows" if slower or weight_bytes(product, self.layout) > room else self.layout
+        return (
+            "rows" if sliced >= rows or weight_bytes(product, self.layout) > room else self.layout
+        )
 
     def _shared_tile(self, graph: Graph, node: Node) -> int:
         """Return the most pixels of a row, at most 32, that share a list within the bound."""
@@ -108,4 +117,12 @@ def product_of(graph: Graph, node: Node) -> Product | None:
         return None
     x, w = (graph.types[name] for name in node.inputs[:2])
     groups = int(getattr(node.op, "groups", 1))
-    return Product(x.dtype, w.dtype, w.size // w.shape[0], w.shape[0] // groups, groups)
+    shared = _sharing(node.op, w) if x.dtype == w.dtype == "b1" else 1
+    return Product(x.dtype, w.dtype, w.size // w.shape[0], w.shape[0] // groups, groups, shared)
+
+
+def _sharing(op: Op, w: TensorType) -> int:
+    """Return how many pixels of a row use an element that a tile lists once per kernel row."""
+    if not isinstance(op, XnorConv) or op.dilation_w != 1:
+        return 1
+    return max(1, w.shape[2] // op.stride_w)

@@ -94,6 +94,8 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
     sets (no ``emulators``) run on this machine and may need ``cpu_features``.
     ``list_scratch_bytes`` is the RAM that shared lists may take (docs/kernels.md),
     ``largest_array_bytes`` what its C compilers accept as one object (0: anything).
+    ``layout_costs`` names the counts of passes/layout_costs.py that say where
+    ``weight_layout`` pays.
     """
 
     schema: Literal[1]
@@ -107,6 +109,7 @@ class Isa(Struct, frozen=True, forbid_unknown_fields=True):
     emulators: tuple[Emulator, ...] = ()
     list_scratch_bytes: int = 4096
     largest_array_bytes: int = 0
+    layout_costs: Literal["scalar", "cpop", "mve"] = "scalar"
 
     @property
     def emulator(self) -> Emulator | None:

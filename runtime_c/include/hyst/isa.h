@@ -92,7 +92,8 @@ static inline uint32_t hyst_popcount(hyst_word x)
         ones += hyst_ones8((unsigned char)x);
     }
     return ones;
-#elif defined(__GNUC__) && (defined(__POPCNT__) || defined(__ARM_FEATURE_SVE))
+#elif defined(__GNUC__) \
+    && (defined(__POPCNT__) || defined(__ARM_FEATURE_SVE) || defined(__riscv_zbb))
     return (uint32_t)(HYST_WORD_BITS == 64 ? __builtin_popcountll(x)
                                            : __builtin_popcount((uint32_t)x));
 #else

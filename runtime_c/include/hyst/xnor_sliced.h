@@ -9,42 +9,14 @@
 #define HYST_XNOR_SLICED_H
 
 #include "hyst/elements.h"
+#include "hyst/sliced_add.h"
+#include "hyst/sliced_list.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* An entry is 4 * (word index), 16 bits: one part of a list reaches so many words. */
-#define HYST_LIST_SPAN 16384u
-/* Parts that cover k <= 65535 words. */
-#define HYST_LIST_PARTS 4u
-
-/* Part i lists words i * HYST_LIST_SPAN onwards; its entries start at at + i * HYST_LIST_SPAN,
- * so at has room for k entries (or, where part 0 is all, for as many as it lists). */
-typedef struct hyst_sliced_list {
-    uint16_t *at;
-    uint32_t parts;
-    uint32_t length[HYST_LIST_PARTS];
-} hyst_sliced_list;
-
-/* Appends offset + 4 i for each of n bits from position at that is 1 (flip 0) or 0 (flip all
- * ones); returns the end of the list. */
-uint16_t *hyst_list_run(const void *bits, uint32_t at, uint32_t n, uint32_t flip, uint32_t offset,
-                        uint16_t *list);
-
-/* Lists the ones (flip: the zeros) of a string of k <= 65535 bits, where mask is 1 unless NULL. */
-void hyst_list_bits(const void *bits, const void *mask, uint32_t flip, uint32_t k,
-                    hyst_sliced_list *list);
-
-/* Ones among n bits from position at. */
-uint32_t hyst_count_ones(const void *bits, uint32_t at, uint32_t n);
-
-/* Adds the listed words at address base to the counters: bit j of planes[p] is bit p of counter j.
- * Planes beyond those that the largest possible sum needs are neither read nor written;
- * four exist at least. length <= 65535. */
-void hyst_sliced_add(const uint16_t *list, uint32_t length, hyst_address base, uint32_t *planes);
-
-/* The same for all parts of a list of the words of a block. */
+/* Adds all parts of a list of the words of a block (hyst_sliced_add). */
 static inline void hyst_sliced_add_list(const hyst_sliced_list *list, hyst_rom block,
                                         uint32_t *planes)
 {
@@ -57,7 +29,7 @@ static inline void hyst_sliced_add_list(const hyst_sliced_list *list, hyst_rom b
     }
 }
 
-/* The same for n neighbouring words from address base. */
+/* Adds n neighbouring words from address base. */
 void hyst_sliced_add_run(uint32_t n, hyst_address base, uint32_t *planes);
 
 /* values[j] = the counter of lane j, for all 32 lanes of count <= 32 planes. */

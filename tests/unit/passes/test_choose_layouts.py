@@ -24,8 +24,14 @@ def dense(k: int, n: int, x: str = "b1", w: str = "b1") -> Graph:
     return graph_of(op, TensorType(x, (k,)), TensorType(w, (n, k)))
 
 
-def layout(graph: Graph, wanted: str) -> str:
-    return str(ChooseLayouts(wanted).run(graph).nodes[0].op.layout)  # type: ignore[attr-defined]
+def layout(graph: Graph, wanted: str, costs: str = "scalar") -> str:
+    op = ChooseLayouts(wanted, costs=costs).run(graph).nodes[0].op
+    return str(op.layout)  # type: ignore[attr-defined]
+
+
+def conv(outputs: int, channels: int, stride: int = 1) -> Graph:
+    shapes = (TensorType("b1", (8, 8, channels)), TensorType("b1", (outputs, 3, 3, channels)))
+    return graph_of(XnorConv(stride_w=stride), *shapes)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +69,25 @@ def test_constant_time_holds_for_binary_operands_and_rows_serve_the_rest(
     graph: Graph, chosen: str
 ) -> None:
     assert layout(graph, "sliced_ct") == chosen
+
+
+@pytest.mark.parametrize(
+    ("graph", "costs", "default", "constant_time"),
+    [
+        (dense(1024, 1024), "cpop", "sliced", "rows"),
+        (dense(256, 32), "cpop", "rows", "rows"),  # too few outputs to pay for a list
+        (dense(256, 32), "scalar", "sliced", "sliced_ct"),
+        (dense(1024, 1024), "mve", "sliced", "sliced_ct"),
+        (dense(27, 32), "mve", "rows", "rows"),
+        (conv(64, 64), "cpop", "sliced", "rows"),  # three pixels share each listed element
+        (conv(64, 64, stride=3), "cpop", "rows", "rows"),
+    ],
+)
+def test_an_instruction_that_counts_bits_or_vectors_move_the_choice(
+    graph: Graph, costs: str, default: str, constant_time: str
+) -> None:
+    assert layout(graph, "sliced", costs) == default
+    assert layout(graph, "sliced_ct", costs) == constant_time
 
 
 @pytest.mark.parametrize(

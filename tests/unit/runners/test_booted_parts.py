@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from hysteron.errors import CapacityError, ToolchainError
 from hysteron.runners import build_elf, choose_emulator
 from hysteron.runners.booted_part import BootedPart
-from hysteron.runners.elf import read_symbols
+from hysteron.runners.elf import read_symbols, symbol_bytes
 from hysteron.runners.qemu_part import QemuPart
 from hysteron.runners.simavr_part import SimavrPart
 from hysteron.runners.stack import StackWalk
@@ -137,6 +138,43 @@ def test_vectors_work_from_the_first_instruction_of_c_on(tmp_path: Path) -> None
     """They trap until CPACR enables them, which reset does before any compiled loop."""
     body = '__asm__ volatile("vmov.i32 q0, #0" ::: "memory");'
     assert _part("cortex-m55", "qemu", tmp_path, body).infer([b""], ())[0].status == 3
+
+
+def _thumb(path: Path, name: str) -> list[int]:
+    """Return a function's Thumb instructions; those of two halfwords as 32 bits."""
+    symbol = read_symbols(path)[name]
+    data = symbol_bytes(path, replace(symbol, address=symbol.address & ~1))
+    halves = [int.from_bytes(data[at : at + 2], "little") for at in range(0, len(data), 2)]
+    found = []
+    while halves:
+        first = halves.pop(0)
+        found.append(first << 16 | halves.pop(0) if first >> 11 >= 0x1D and halves else first)
+    return found
+
+
+def _is_vector(instruction: int) -> bool:
+    """Say whether a Thumb instruction is one of FPU or MVE: those of coprocessors."""
+    return instruction >> 26 in (0b111011, 0b111111)
+
+
+@pytest.mark.isa("cortex-m55@qemu")
+def test_nothing_vectorised_comes_before_the_write_that_enables_vectors(tmp_path: Path) -> None:
+    """GCC vectorises the loop that copies .data: a reset handler in C would trap."""
+    _part("cortex-m55", "qemu", tmp_path, "")
+    image = tmp_path / "image.elf"
+    symbols = read_symbols(image)
+    vectors = symbol_bytes(image, symbols["hyst_vectors"])
+    assert int.from_bytes(vectors[4:8], "little") == symbols["hyst_reset"].address
+    reset = _thumb(image, "hyst_reset")
+    call = next(
+        at
+        for at, code in enumerate(reset)
+        if code >> 16 & 0xF800 == 0xF000 and code & 0xD000 == 0xD000
+    )
+    enable = reset.index(0x6001)  # str r1, [r0]: 0x00f00000 to CPACR
+    assert enable < call and 0xF3BF8F6F in reset[enable:call]  # isb
+    assert not any(_is_vector(code) for code in reset[:call])
+    assert any(_is_vector(code) for code in _thumb(image, "memcpy"))
 
 
 def test_a_missing_emulator_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

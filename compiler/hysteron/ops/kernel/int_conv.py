@@ -57,6 +57,8 @@ class IntConv(KernelOp):
         "int_rows",
         "int_sliced",
         "int_tile",
+        "sliced_add",
+        "sliced_list",
         "xnor_sliced",
         "steps",
         "ge_bits",

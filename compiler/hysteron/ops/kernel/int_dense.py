@@ -44,6 +44,8 @@ class IntDense(KernelOp):
         "op_int_dense",
         "int_rows",
         "int_sliced",
+        "sliced_add",
+        "sliced_list",
         "xnor_sliced",
         "steps",
         "ge_bits",

@@ -67,6 +67,8 @@ class XnorConv(KernelOp):
         "patch",
         "xnor_rows",
         "xnor_tile",
+        "sliced_add",
+        "sliced_list",
         "xnor_sliced",
         "xnor_sliced_conv",
         "sliced_steps",

@@ -49,6 +49,8 @@ class XnorDense(KernelOp):
     SOURCES: ClassVar[tuple[str, ...]] = (
         "op_xnor_dense",
         "xnor_rows",
+        "sliced_add",
+        "sliced_list",
         "xnor_sliced",
         "sliced_steps",
         "sliced_border",
