@@ -59,7 +59,7 @@ class Avr:
             return self._flow(at, word, state)
         target = at + 2 + 2 * _signed(word, 12)
         if top == 12:
-            return Step(((target, state),))
+            return self._jump(at, state, target)
         if target == at + 2:  # rcall to the next instruction makes room
             return Step(((target, state.moved(self.pushed)),))
         return self._call(at + 2, state, target)
@@ -130,8 +130,12 @@ class Avr:
         place = at + 2
         while self._code.number(place, 2) >> 12 == 4:  # sbci: the upper bytes
             place += 2
-        jumps = self._code.number(place, 2) & 0xFE0E == 0x940C
-        return d == _Z and jumps and self._tablejump(2 * self._target(place))
+        word = self._code.number(place, 2)
+        if d != _Z:
+            return False
+        if word >> 12 == 12:  # rjmp
+            return self._tablejump(place + 2 + 2 * _signed(word, 12))
+        return word & 0xFE0E == 0x940C and self._tablejump(2 * self._target(place))
 
     def _tablejump(self, at: int) -> bool:
         return self._code.name(at) == "__tablejump2__"
@@ -222,7 +226,7 @@ class Avr:
             target = 2 * self._target(at)
             if word >> 1 & 1:
                 return self._call(at + 4, state, target)
-            return self._long_jump(at, state, target)
+            return self._jump(at, state, target)
         if word in (0x9508, 0x9518):
             if state.depth != 0:
                 raise Unbounded(f"returns with {state.depth} bytes on the stack")
@@ -237,7 +241,7 @@ class Avr:
             raise Unbounded(f"an instruction it does not know: {word:#06x}")
         return self._on(at, state, {word >> 4 & 31: None})
 
-    def _long_jump(self, at: int, state: State, target: int) -> Step:
+    def _jump(self, at: int, state: State, target: int) -> Step:
         low, high = state.regs[_Z], state.regs[_Z + 1]
         if not self._tablejump(target):
             return Step(((target, state),))
