@@ -316,6 +316,8 @@ def _coprocessor(arm: Thumb, at: int, one: int, two: int, state: State) -> Step:
     if one >> 9 & 7 == 6 and one & 0xFFE0 != 0xEC40:
         if not one >> 5 & 1:
             return Step(((at + 4, state),))
+        if two >> 9 & 15 == 7:  # MVE, widening or narrowing: r0-r7, bit 3 is a size
+            base &= 7
         if base != SP:
             return Step(((at + 4, state.forget((base,))),))
         pushes = one >> 7 & 3 == 2 and not one >> 4 & 1
