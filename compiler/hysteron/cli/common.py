@@ -79,7 +79,7 @@ MaxRamOption = Annotated[
     str | None, typer.Option("--max-ram", metavar="BYTES", help="Static RAM, without the stack.")
 ]
 MaxStackOption = Annotated[
-    str | None, typer.Option("--max-stack", metavar="BYTES", help="Deepest stack seen in a run.")
+    str | None, typer.Option("--max-stack", metavar="BYTES", help="Proven bound of the stack.")
 ]
 MemoryOption = Annotated[
     str | None,
@@ -108,18 +108,29 @@ EccPolicyOption = Annotated[
         help="What words beyond the code become: as-read (default), zero or trap.",
     ),
 ]  # fmt: skip
+PlaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--place", metavar="PART=MEMORY,...",
+        help="Which memory of the part holds which role or section of the image.",
+    ),
+]  # fmt: skip
 
 
 def with_ecc(
     options: Options, ecc: str | None, policy: str | None, stored: Mapping[str, Any]
 ) -> Options:
-    """Return the options with --ecc and --ecc-policy, by default those ``stored`` in a folder."""
+    """Return the options with --ecc and --ecc-policy, by default those ``stored`` in a folder.
+
+    Places are those of the folder unless given.
+    """
     if ecc is None:
         ecc, stored_policy = stored.get("ecc"), stored.get("ecc_policy")
     else:
         stored_policy = None if ecc.strip() == NONE else stored.get("ecc_policy")
     chosen = policy or stored_policy or Options.ecc_policy
-    return replace(options, ecc=ecc, ecc_policy=chosen)
+    place = options.place if options.place is not None else stored.get("place")
+    return replace(options, ecc=ecc, ecc_policy=chosen, place=place)
 
 
 def stored_options(

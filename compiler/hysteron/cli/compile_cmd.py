@@ -15,6 +15,7 @@ from hysteron.cli.common import (
     MaxFlashOption,
     MaxRamOption,
     MaxStackOption,
+    PlaceOption,
     SerialOption,
     SignZeroOption,
     TargetOption,
@@ -53,6 +54,7 @@ def compile_command(
     inputs: InputOption = None,
     ecc: EccOption = None,
     ecc_policy: EccPolicyOption = None,
+    place: PlaceOption = None,
     name: NameOption = None,
     outputs: OutputsOption = "logits",
     sign_zero: SignZeroOption = None,
@@ -82,6 +84,7 @@ def compile_command(
         outputs=outputs,
         with_model=not no_model,
         constant_time=constant_time,
+        place=place,
         serial=serial,
     )
     log = PassLog(dump_after)

@@ -44,7 +44,8 @@ from hysteron.runners.mcu_net import McuNet
 
 #: The contract's counts; null on the host, where nothing is counted.
 _COUNTS = dict.fromkeys(
-    ("instructions_per_inference", "stack_bytes", "flash_bytes", "ram_bytes"), None
+    ("instructions_per_inference", "stack_bytes", "stack_bound_bytes", "flash_bytes", "ram_bytes"),
+    None,
 )
 
 
@@ -116,7 +117,7 @@ def run(
     else:
         table = Table("what", "value", show_header=False)
         for key, value in fields.items():
-            if value is not None and key != "over_budget":
+            if value is not None and key not in ("over_budget", "stack"):
                 table.add_row(
                     key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
                 )

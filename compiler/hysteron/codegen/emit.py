@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,16 +30,24 @@ Files = dict[str, bytes]
 GENERATOR: Final = "hysteron"
 
 
-def emit_project(program: Program, sizes: Mapping[str, int] | None = None) -> Files:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a linked file says: macros of the header, a comment for some, fields of the report."""
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+def emit_project(program: Program, measured: Measured | None = None) -> Files:
     """Return path -> content of everything ``compile`` delivers.
 
-    ``sizes`` (FLASH_BYTES, RAM_BYTES, STACK_BYTES), measured on a linked file,
-    become macros of the header. The same program gives the same bytes.
+    The same program gives the same bytes.
     """
-    view = model_view(program)
-    files = emit_sources(program, view, sizes, serial=bool(program.options.get("serial")))
+    view, measured = model_view(program), measured or Measured()
+    files = emit_sources(program, view, measured, serial=bool(program.options.get("serial")))
     files["image.json"] = program.layout.to_json().encode()
-    files["report.json"] = _json(_report(program, sizes or {}))
+    files["report.json"] = _json(_report(program, measured))
     if program.model is not None:
         files["model.onnx"] = program.model
     return dict(sorted(files.items()))
@@ -48,7 +56,7 @@ def emit_project(program: Program, sizes: Mapping[str, int] | None = None) -> Fi
 def emit_sources(
     program: Program,
     view: ModelView | None = None,
-    sizes: Mapping[str, int] | None = None,
+    measured: Measured | None = None,
     *,
     serial: bool = False,
 ) -> Files:
@@ -56,7 +64,7 @@ def emit_sources(
 
     ``serial`` adds a firmware that answers over a serial line (docs/board.md).
     """
-    view = view or model_view(program)
+    view, measured = view or model_view(program), measured or Measured()
     runtime = _runtime(program, view, serial)
     name = view.name
     sources = [f"{name}.c", f"{name}_image.c", *(path for path in runtime if path.endswith(".c"))]
@@ -65,7 +73,10 @@ def emit_sources(
     context: dict[str, Any] = {
         "m": view,
         "abi": abi_number(),
-        "sizes": sorted((sizes or {}).items()),
+        "sizes": [
+            (key, value, comment_text(measured.about.get(key, "")))
+            for key, value in sorted(measured.sizes.items())
+        ],
         "sources": sources,
         "objects": [source[:-2] + ".o" for source in sources],
         "flags": flags,
@@ -162,7 +173,7 @@ def _small(given: Sequence[str]) -> tuple[str, ...]:
     return ("-fno-", "-ffunction-sections", "-fdata-sections") if "-Os" in given else ()
 
 
-def _report(program: Program, sizes: Mapping[str, int]) -> dict[str, Any]:
+def _report(program: Program, measured: Measured) -> dict[str, Any]:
     graph, output = program.final, program.output
     layers = [
         {
@@ -199,7 +210,8 @@ def _report(program: Program, sizes: Mapping[str, int]) -> dict[str, Any]:
         "image_bytes": {r: program.layout.region_bytes(r) for r in program.layout.regions},
         "layers": layers,
         "labels": dict(graph.labels),
-        "sizes": dict(sizes),
+        "sizes": dict(measured.sizes),
+        **measured.report,
         **ecc_report(program),
         **program.report,
     }
@@ -249,6 +261,7 @@ def check_replaceable(folder: Path) -> None:
 
 __all__ = [
     "Files",
+    "Measured",
     "check_replaceable",
     "emit_project",
     "emit_sources",

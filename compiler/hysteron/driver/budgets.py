@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from hysteron.driver.compile import CompiledModel
-from hysteron.errors import InputError
+from hysteron.errors import InputError, ToolchainError
 from hysteron.runners.fit import Need, largest, least_needs
 from hysteron.runners.mcu_net import McuNet
 
@@ -97,18 +97,24 @@ def over_before_link(
 
 
 def over_after_run(net: McuNet, budgets: Budgets) -> list[Excess]:
-    """Return what breaks the budgets in the linked file and the deepest stack seen."""
-    elf = net.elf
+    """Return what breaks the budgets in the linked file, the stack by its proven bound.
+
+    Raises ToolchainError for a budget of a stack that has none.
+    """
+    elf, stack = net.elf, net.stack.deepest
+    if stack.nbytes is None and budgets.stack is not None:
+        raise ToolchainError("no bound of the stack can be proven", got=stack.reason)
     needs = (
         Need("flash", elf.flash_bytes, largest(elf.flash_parts.items())),
         Need("ram", elf.ram_bytes, largest(elf.ram_parts.items())),
-        Need("stack", net.peak_stack, largest(_frames(elf.stack_frames))),
+        Need("stack", stack.nbytes or 0, _chain(stack.chain)),
     )
     return _over(needs, budgets, before_link=False)
 
 
-def _frames(frames: Mapping[str, int]) -> list[tuple[str, int]]:
-    return [(f"frame of {name}", size) for name, size in frames.items()]
+def _chain(chain: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    """Return the deepest chain of calls, outermost first."""
+    return tuple((f"frame of {name}", size) for name, size in chain)
 
 
 def _over(needs: tuple[Need, ...], budgets: Budgets, before_link: bool) -> list[Excess]:

@@ -30,6 +30,7 @@ class Row:
     flash_bytes: int | None = None
     ram_bytes: int | None = None
     stack_bytes: int | None = None
+    stack_bound_bytes: int | None = None
     instructions_per_inference: int | None = None
     cycles: int | None = None
     compiler: str | None = None

@@ -15,6 +15,7 @@ import numpy as np
 
 from hysteron.codegen.names import c_ident
 from hysteron.driver.ecc import protected_layout
+from hysteron.driver.place import parse_places, region_places
 from hysteron.frontends.inputs import to_model_layout
 from hysteron.frontends.load import ImportedModel, load_model
 from hysteron.image.layout import build_image, plan_layout
@@ -48,6 +49,7 @@ class Options:
     constant_time: bool = False
     ecc: str | None = None
     ecc_policy: str = AS_READ
+    place: str | None = None
     serial: bool = False
 
 
@@ -82,6 +84,8 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
     graph, output = _with_outputs(compiled, options)
     plan = plan_buffers(graph)
     plain = plan_layout(graph, plan.steps)
+    if options.place is not None:
+        plain = plan_layout(graph, plan.steps, parse_places(options.place, plain, target))
     images = protected_layout(plain, options.ecc, options.ecc_policy)
     program = Program(
         name=c_ident(options.name or _stem(model)),
@@ -98,6 +102,7 @@ def compile_model(model: Any, options: Options, after: AfterPass | None = None) 
         options=_recorded(options, target.name, bool(images.protected)),
         model=imported.model_bytes if options.with_model else None,
         model_sha256=hashlib.sha256(imported.model_bytes).hexdigest(),
+        report={} if target.mcu is None else {"regions": region_places(images, target.mcu)},
     )
     notes = (
         *imported.notes,
@@ -135,6 +140,7 @@ def _recorded(options: Options, target: str, protected: bool) -> dict[str, Any]:
         "outputs": options.outputs,
         "constant_time": options.constant_time,
         **ecc,
+        **({"place": options.place} if options.place is not None else {}),
         **({"serial": True} if options.serial else {}),
     }
 

@@ -8,17 +8,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from hysteron.codegen.emit import GENERATOR, emit_project, write_project
+from hysteron.codegen.emit import GENERATOR, Measured, emit_project, write_project
 from hysteron.codegen.packages import ARCHIVES, check_packable, emit_packages
 from hysteron.driver.budgets import Budgets, Excess, over_after_run, over_before_link
 from hysteron.driver.compile import CompiledModel, kernel_inputs
 from hysteron.driver.samples import random_samples
-from hysteron.errors import CapacityError, InputError, ToolchainError
+from hysteron.errors import CapacityError, InputError, InternalError, ToolchainError
 from hysteron.host.bridge import Net
 from hysteron.image.layout import check_images
 from hysteron.ir.types import Array
 from hysteron.runners.board_net import BoardNet
-from hysteron.runners.mcu_net import McuNet
+from hysteron.runners.mcu_net import PAINT_MARGIN, McuNet
 from hysteron.runners.serial_part import SerialPart
 
 
@@ -78,35 +78,50 @@ def open_device(
 
 
 def _sizes(compiled: CompiledModel) -> Callable[[], dict[str, int]]:
-    """Return a function that measures flash, RAM and stack as reports name them."""
+    """Return a function that gives flash, RAM and the proven stack as reports name them."""
 
     def measure() -> dict[str, int]:
         try:
-            return {name.lower(): size for name, size in measured_sizes(compiled).items()}
+            sizes = measured(compiled).sizes
         except CapacityError:
             return {}
+        names = {"STACK_BYTES": "stack_bound_bytes"}
+        return {names.get(name, name.lower()): size for name, size in sizes.items()}
 
     return measure
 
 
-def measured_sizes(compiled: CompiledModel) -> dict[str, int]:
-    """Return FLASH_BYTES, RAM_BYTES and STACK_BYTES of a linked file, where one can be made.
+def measured(compiled: CompiledModel) -> Measured:
+    """Return flash, RAM and the proven stack of a linked file, where one can be made.
 
-    The stack is the deepest seen over one inference of random values. Host targets and
-    machines without a cross compiler give {}.
+    Host targets and machines without a cross compiler give nothing. Raises
+    InternalError when one inference of random values went deeper than proven.
     """
     if compiled.target.is_host:
-        return {}
+        return Measured()
     try:
         with _after_one_inference(compiled) as net:
-            counts = net.counts()
+            return _measured(net)
     except ToolchainError:
-        return {}
-    return {
-        "FLASH_BYTES": int(counts["flash_bytes"]),
-        "RAM_BYTES": int(counts["ram_bytes"]),
-        "STACK_BYTES": int(counts["stack_bytes"]),
-    }
+        return Measured()
+
+
+def _measured(net: McuNet) -> Measured:
+    sizes = {"FLASH_BYTES": net.elf.flash_bytes, "RAM_BYTES": net.elf.ram_bytes}
+    stack = net.stack
+    if (deepest := stack.deepest.nbytes) is None:
+        return Measured(sizes, {}, {"stack": stack.as_dict()})
+    seen = max(net.peak_stack - PAINT_MARGIN, 0)
+    if seen > deepest:
+        raise InternalError("the stack is deeper than proven", got=f"{seen}", wanted=f"{deepest}")
+    sizes["STACK_BYTES"] = deepest
+    about = (
+        f"proven for the deepest call of this header, from the linked file of {net.elf.version}; "
+        "without interrupts"
+    )
+    if any(one.callback for one in stack.functions.values()):
+        about += " and what your write function needs"
+    return Measured(sizes, {"STACK_BYTES": about}, {"stack": stack.as_dict()})
 
 
 @contextmanager
@@ -150,7 +165,7 @@ def read_chip(compiled: CompiledModel, folder: Path) -> dict[str, bytes]:
 def save_project(compiled: CompiledModel, folder: Path, packages: Sequence[str] = ()) -> list[str]:
     """Write the C project, or packages of it, atomically; return its files. Raises InputError."""
     check_packable(compiled.program, packages)
-    sizes = measured_sizes(compiled)
+    sizes = measured(compiled)
     if packages:
         files = emit_packages(compiled.program, packages, sizes)
     else:

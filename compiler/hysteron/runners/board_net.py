@@ -46,7 +46,7 @@ class BoardNet(PartNet):
         facts, sizes = self._board.facts, self._find_sizes()
         notes = ["cycles measured on the board"] if facts.has_cycles else []
         if sizes:
-            notes.append("flash, RAM and stack are those of a link and an emulated run here")
+            notes.append("flash, RAM and stack bound are those of a link and an emulated run here")
         return {
             "instructions_per_inference": None,
             **self._most,

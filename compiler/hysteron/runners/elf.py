@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import SymbolTableSection
+from elftools.elf.sections import Section, SymbolTableSection
 
 from hysteron._assets import asset_dir
 from hysteron.errors import CapacityError, ToolchainError
-from hysteron.runners.link import linker_script
+from hysteron.runners.link import linker_script, memory_name
 from hysteron.runners.toolchain import Toolchain, probe
 from hysteron.targets import Emulator, Isa, MemoryMap
 
@@ -33,8 +34,7 @@ class ElfInfo:
 
     ``flash_bytes``: code, constants and the initial values of data;
     ``ram_bytes``: data and bss, without the stack. ``flash_parts`` and
-    ``ram_parts`` say which functions and objects they are, ``stack_frames`` what
-    each function puts on the stack (GCC says, others do not). ``compiler`` is a
+    ``ram_parts`` say which functions and objects they are. ``compiler`` is a
     name, not a path, so that reports are the same on every machine.
     """
 
@@ -46,7 +46,52 @@ class ElfInfo:
     flags: tuple[str, ...]
     flash_parts: Mapping[str, int]
     ram_parts: Mapping[str, int]
-    stack_frames: Mapping[str, int]
+
+
+def compile_objects(
+    c_files: Sequence[Path],
+    include_dirs: Sequence[Path],
+    isa: Isa,
+    folder: Path,
+    *,
+    family: str | None = None,
+    defines: Sequence[str] = (),
+) -> list[Path]:
+    """Compile ``c_files`` into object files for several calls of ``build_elf``.
+
+    Zig takes one file at a time and keeps its objects anyway: it gets the sources.
+    Raises ToolchainError with the compiler's first errors.
+    """
+    tools = probe(isa, family)
+    if tools.family == "zig":
+        return list(c_files)
+    parents = list(dict.fromkeys(path.parent for path in c_files))
+    objects = []
+    for number, parent in enumerate(parents):
+        # A folder of objects per folder of sources: their names may be the same.
+        own = folder / f"objects{number}"
+        own.mkdir(parents=True, exist_ok=True)
+        files = [path for path in c_files if path.parent == parent]
+        command = [
+            *_compile_command(tools, include_dirs, defines),
+            "-c",
+            *(str(path.resolve()) for path in files),
+        ]
+        _run(command, isa, tools, None, str(own))
+        objects += [own / f"{path.stem}.o" for path in files]
+    return objects
+
+
+def _compile_command(
+    tools: Toolchain, include_dirs: Sequence[Path], defines: Sequence[str]
+) -> list[str]:
+    return [
+        *tools.command,
+        *tools.flags,
+        *(f"-D{define}" for define in defines),
+        *(f"-I{folder.resolve()}" for folder in include_dirs),
+        *("-isystem", str(asset_dir("runtime_c") / "freestanding")),
+    ]
 
 
 def build_elf(
@@ -63,8 +108,9 @@ def build_elf(
 ) -> ElfInfo:
     """Compile and link ``c_files`` into ``out``; keep ``entry_symbols`` and what they reach.
 
-    ``memory`` is a part's map (default: the instruction set's own), ``family``
-    forces a compiler family, ``defines`` are ``NAME`` or ``NAME=VALUE``.
+    Files may be objects that ``compile_objects`` made for the same ``isa`` and
+    ``family``. ``memory`` is a part's map (default: the instruction set's own),
+    ``family`` forces a compiler family, ``defines`` are ``NAME`` or ``NAME=VALUE``.
     With ``boot`` the image starts by itself in that emulator, on its own map (simavr: the part's).
     Raises CapacityError when a memory overflows, ToolchainError with the
     compiler's first errors otherwise.
@@ -72,7 +118,6 @@ def build_elf(
     tools = probe(isa, family)
     memory = _memory_of(isa, memory, boot)
     extra = asset_dir("runtime_c") / "freestanding"
-    flags = (*tools.flags, *(f"-D{define}" for define in defines))
     own = ("mem.c", *(("boot.c", f"boot_{boot.arch}.c".replace("-", "_")) if boot else ()))
     entry = "hyst_reset" if boot else entry_symbols[0]
     with tempfile.TemporaryDirectory(prefix="hysteron-") as scratch:
@@ -82,11 +127,7 @@ def build_elf(
         text = linker_script(memory, vectors, avr=avr)
         script.write_text(text, encoding="ascii")
         command = [
-            *tools.command,
-            *flags,
-            *(("-fstack-usage",) if tools.family == "gcc" else ()),
-            *(f"-I{folder.resolve()}" for folder in include_dirs),
-            *("-isystem", str(extra)),
+            *_compile_command(tools, include_dirs, defines),
             *(str(path.resolve()) for path in (*c_files, *(extra / name for name in own))),
             *tools.link_flags,
             *(f"-Wl,-u,{name}" for name in entry_symbols),
@@ -96,26 +137,11 @@ def build_elf(
             *tools.libraries,
         ]
         _run(command, isa, tools, memory, scratch)
-        # Beside the output since GCC 11, in the working folder before.
-        frames = _stack_frames([*Path(scratch).glob("*.su"), *out.parent.glob(f"{out.name}-*.su")])
     flash, ram = _sizes(out)
     flash_parts, ram_parts = _parts(out)
     name = "ziglang cc" if tools.family == "zig" else tools.command[0]
-    return ElfInfo(
-        out, flash, ram, name, tools.version, flags, flash_parts, ram_parts, frames
-    )  # fmt: skip
-
-
-def _stack_frames(files: Sequence[Path]) -> dict[str, int]:
-    """Return function -> bytes from GCC's files, and remove them."""
-    frames: dict[str, int] = {}
-    for path in files:
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            place, nbytes, _ = line.split("\t")
-            name = place.rpartition(":")[2]
-            frames[name] = max(frames.get(name, 0), int(nbytes))
-        path.unlink()
-    return frames
+    flags = (*tools.flags, *(f"-D{define}" for define in defines))
+    return ElfInfo(out, flash, ram, name, tools.version, flags, flash_parts, ram_parts)
 
 
 def _parts(path: Path) -> tuple[dict[str, int], dict[str, int]]:
@@ -123,10 +149,7 @@ def _parts(path: Path) -> tuple[dict[str, int], dict[str, int]]:
     flash: dict[str, int] = {}
     ram: dict[str, int] = {}
     with path.open("rb") as stream:
-        writable = [
-            bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE)
-            for section in ELFFile(stream).iter_sections()
-        ]
+        writable = [_is_ram(section) for section in ELFFile(stream).iter_sections()]
     for symbol in read_symbols(path).values():
         if symbol.section is not None and symbol.size > 0:
             parts = ram if writable[symbol.section] else flash
@@ -134,10 +157,18 @@ def _parts(path: Path) -> tuple[dict[str, int], dict[str, int]]:
     return flash, ram
 
 
+def _is_ram(section: Section) -> bool:
+    """Return whether a section is in RAM: .data may hold nothing but constants placed there."""
+    return bool(section["sh_flags"] & SH_FLAGS.SHF_WRITE) or section.name == ".data"
+
+
 def _memory_of(isa: Isa, memory: MemoryMap | None, boot: Emulator | None) -> MemoryMap:
     # simavr is the part itself; QEMU is a board with memories of its own.
     if boot is not None and (memory is None or boot.kind != "simavr"):
-        return boot.memory
+        own = memory if memory is not None and boot.has_ram(memory) else boot.memory
+        return msgspec.structs.replace(
+            boot.memory, ram_base=own.ram_base, ram_bytes=own.ram_bytes
+        )  # fmt: skip
     if memory is not None:
         return memory
     if isa.emulator is None:
@@ -190,7 +221,9 @@ def write_symbol(path: Path, symbol: Symbol, data: bytes) -> None:
         stream.write(data)
 
 
-def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap, folder: str) -> None:
+def _run(
+    command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap | None, folder: str
+) -> None:
     try:
         done = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=_LINK_S
@@ -200,8 +233,9 @@ def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap, fold
     if done.returncode == 0:
         return
     full = re.search(r"region '?`?(\w+)'?:? overflowed by (\d+) bytes", done.stderr)
-    if full:
-        have = memory.flash_bytes if full[1] == "FLASH" else memory.ram_bytes
+    if full and memory is not None:
+        sizes = {"FLASH": memory.flash_bytes, "RAM": memory.ram_bytes}
+        have = sizes.get(full[1]) or _extra_bytes(memory, full[1])
         raise CapacityError(
             f"the program does not fit into {full[1]}",
             where=isa.name,
@@ -225,6 +259,11 @@ def _run(command: list[str], isa: Isa, tools: Toolchain, memory: MemoryMap, fold
     )
 
 
+def _extra_bytes(memory: MemoryMap, name: str) -> int:
+    """Return the size of an extra memory by its name in the linker script."""
+    return next(one.nbytes for one in memory.extras if memory_name(one) == name)
+
+
 def _sizes(path: Path) -> tuple[int, int]:
     """Return (flash, RAM) bytes of the sections that occupy memory on the part."""
     flash = ram = 0
@@ -235,6 +274,6 @@ def _sizes(path: Path) -> tuple[int, int]:
                 continue
             if section["sh_type"] != "SHT_NOBITS":
                 flash += size
-            if flags & SH_FLAGS.SHF_WRITE:
+            if _is_ram(section):
                 ram += size
     return flash, ram

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from hysteron.targets import MemoryMap
+import re
+from collections.abc import Sequence
+
+from hysteron.targets import ExtraMemory, Mcu, MemoryMap
 
 #: No program of ours needs more; on large boards it bounds what is painted and searched.
 MAX_STACK = 64 * 1024
@@ -15,7 +18,7 @@ _SCRIPT = """\
 MEMORY {{
 {vectors_memory}  FLASH (rx) : ORIGIN = {m.flash_base:#x}, LENGTH = {m.flash_bytes:#x}
   RAM (rwx) : ORIGIN = {ram_base:#x}, LENGTH = {m.ram_bytes:#x}
-}}
+{extra_memories}}}
 SECTIONS {{
   .vectors : {{ KEEP(*(.vectors)) }} > {vectors}
   .progmem : {{
@@ -23,9 +26,10 @@ SECTIONS {{
     hyst_images_end = .;
   }} > FLASH
   .text : {{ *(.text .text.*) }} > FLASH
-{rodata}  .data : {{
+{rodata}  .hyst_code : {{ *(.hyst_code) }} > FLASH
+{extras}  .data : {{
     hyst_data_start = .;
-    *(.data .data.* .sdata .sdata.*{data})
+    *(.data .data.* .sdata .sdata.* .hyst_*{data})
     hyst_data_end = .;
   }} > RAM AT> FLASH
   hyst_data_load = LOADADDR(.data);
@@ -68,9 +72,42 @@ def linker_script(memory: MemoryMap, vectors_base: int | None = None, *, avr: bo
         ram_base=base,
         vectors="FLASH" if vectors_base is None else "VECTORS",
         vectors_memory=vectors_memory,
+        extra_memories="".join(
+            f"  {memory_name(one)} (rwx) : ORIGIN = {one.base:#x}, LENGTH = {one.nbytes:#x}\n"
+            for one in memory.extras
+        ),
+        extras="".join(_extra(one) for one in memory.extras),
         rodata="" if avr else f"  .rodata : {{ *({_RODATA}) }} > FLASH\n",
         data=f" {_RODATA}" if avr else "",
         check=_CHECK if avr and memory.flash_bytes <= _NEAR else "",
         stack_limit=max(base, top - MAX_STACK),
         stack_top=top,
     )
+
+
+def placing(mcu: Mcu | None, regions: Sequence[str]) -> tuple[str, ...]:
+    """Return the macros that put image regions into the part's memories of the same names."""
+    if mcu is None:
+        return ()
+    code = mcu.region("code").name
+    places = {one.name: "code" if one.name == code else _word(one.name) for one in mcu.regions}
+    return tuple(
+        f'HYST_SECTION_{region.upper()}=__attribute__((section(".hyst_{places[region]}")))'
+        for region in regions
+        if region in places
+    )
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", name)
+
+
+def memory_name(extra: ExtraMemory) -> str:
+    """Return what the script calls an extra memory."""
+    return f"X_{_word(extra.name)}"
+
+
+def _extra(extra: ExtraMemory) -> str:
+    section = f".hyst_{_word(extra.name)}"
+    load = " AT> FLASH" if extra.copied else ""
+    return f"  {section} : {{ *({section}) }} > {memory_name(extra)}{load}\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,10 +16,19 @@ from hysteron.errors import CapacityError
 from hysteron.image.layout import check_images
 from hysteron.image.program import Program
 from hysteron.ir.types import Array
-from hysteron.runners.elf import ElfInfo, build_elf, read_symbols, symbol_bytes, write_symbol
+from hysteron.runners.elf import (
+    ElfInfo,
+    build_elf,
+    compile_objects,
+    read_symbols,
+    symbol_bytes,
+    write_symbol,
+)
 from hysteron.runners.emulators import choose_emulator
 from hysteron.runners.fit import check_fits, with_largest
 from hysteron.runners.inference import Inference, Runner
+from hysteron.runners.link import placing
+from hysteron.runners.net_stack import NetStack, api_functions, net_stack
 from hysteron.runners.part_net import PartNet
 from hysteron.runners.qemu_part import QemuPart
 from hysteron.runners.simavr_part import SimavrPart
@@ -26,6 +36,9 @@ from hysteron.runners.unicorn_part import UnicornPart
 from hysteron.targets import Emulator, Target
 
 _CTX, _SIZES = "hyst_mcu_ctx", "hyst_mcu_sizes"
+
+#: What painting may report too much (boot.c: MARGIN; the bytes next to the caller stay unpainted).
+PAINT_MARGIN = 32
 
 
 class McuNet(PartNet):
@@ -52,6 +65,7 @@ class McuNet(PartNet):
             check_fits(program, target.memory)
             self._ram_bytes = target.memory.ram_bytes
         self.program = program
+        self._target = target
         self._images = {} if images is None else dict(images)
         if images is not None:
             check_images(program.layout, images)
@@ -59,10 +73,17 @@ class McuNet(PartNet):
         self._note = _note(target, self.emulator)
         self._folder = tempfile.TemporaryDirectory(prefix="hysteron-mcu-")
         try:
-            sources = self._write_sources()
-            self.elf = self._link(target, sources, "net.elf")
+            folder = Path(self._folder.name)
+            self._objects = compile_objects(
+                self._write_sources(),
+                [folder],
+                target.isa,
+                folder,
+                defines=placing(target.mcu, program.layout.regions),
+            )
+            self.elf = self._link(target, self._objects, "net.elf")
             sizes = self._read_sizes()
-            super().__init__(program, self._open(target, sources, sizes), sizes)
+            super().__init__(program, self._open(target, sizes), sizes)
         except BaseException:
             self._folder.cleanup()
             raise
@@ -91,15 +112,32 @@ class McuNet(PartNet):
                 sources.append(place)
         return sources
 
+    @cached_property
+    def stack(self) -> NetStack:
+        """Proven bounds of the stack below the caller of each of the program's functions.
+
+        Taken from a file of its own, which holds them all: the others hold what runs.
+        """
+        view = model_view(self.program)
+        entries = api_functions(view)
+        built = self._link(self._target, self._objects, "stack.elf", entries=entries)
+        return net_stack(built.path, view)
+
     def _link(
-        self, target: Target, sources: Sequence[Path], name: str, boot: Emulator | None = None
+        self,
+        target: Target,
+        sources: Sequence[Path],
+        name: str,
+        boot: Emulator | None = None,
+        entries: Sequence[str] = ("run", "init"),
     ) -> ElfInfo:
-        entries = [f"{self.program.name}_{what}" for what in ("run", "init")] + [_CTX, _SIZES]
+        kept = [f"{self.program.name}_{what}" for what in entries] + [_CTX, _SIZES]
         folder = Path(self._folder.name)
-        memory = target.memory
+        defines = placing(target.mcu, self.program.layout.regions)
         try:
             built = build_elf(
-                sources, [folder], target.isa, folder / name, entries, memory=memory, boot=boot
+                sources, [folder], target.isa, folder / name, kept,
+                memory=target.memory, boot=boot, defines=defines,
             )  # fmt: skip
         except CapacityError as error:
             raise with_largest(error, self.program) from error
@@ -108,13 +146,13 @@ class McuNet(PartNet):
             write_symbol(built.path, symbol, data)
         return built
 
-    def _open(self, target: Target, sources: list[Path], sizes: Sequence[int]) -> Runner:
+    def _open(self, target: Target, sizes: Sequence[int]) -> Runner:
         name = self.program.name
         if self.emulator.kind == "unicorn":
             return UnicornPart(self.elf.path, target, name, sizes)
         firmware = Path(self._folder.name) / "firmware.c"
         firmware.write_bytes(render("firmware.c.j2", self.program, {"m": model_view(self.program)}))
-        image = self._link(target, [*sources, firmware], "image.elf", self.emulator)
+        image = self._link(target, [*self._objects, firmware], "image.elf", self.emulator)
         if self.emulator.kind == "qemu":
             return QemuPart(image.path, self.emulator, name, sizes)
         cpu = target.mcu.emulator_cpu if target.mcu else ""
@@ -149,6 +187,8 @@ class McuNet(PartNet):
             "instructions_per_layer": list(self.layer_instructions.values()),
             **self._most,
             "stack_bytes": self.peak_stack,
+            "stack_bound_bytes": self.stack.deepest.nbytes,
+            "stack": self.stack.as_dict(),
             "flash_bytes": self.elf.flash_bytes,
             "ram_bytes": self.elf.ram_bytes,
             "compiler": self.elf.version,
@@ -162,6 +202,9 @@ def _note(target: Target, emulator: Emulator) -> str:
     """Return what a reader of the counts must know."""
     notes = [emulator.note]
     if target.mcu is not None and emulator.kind == "qemu":
-        board = " ".join(emulator.command[1:])
-        notes.append(f"sized at the part's own addresses, executed at those of {board}")
+        board, memory = " ".join(emulator.command[1:]), target.memory
+        own = "RAM" if memory and emulator.has_ram(memory) else "nothing"
+        notes.append(
+            f"sized at the part's own addresses; executed at those of {board}, {own} at its own"
+        )
     return "; ".join(note for note in notes if note)

@@ -80,6 +80,7 @@ class EmulatedMcu:
         self._lengths: dict[tuple[int, int], int] = {}
         self._watched: dict[int, tuple[str, Callable[[Return], None]]] = {}
         self._frames: list[_Frame] = []
+        self._extras: set[int] = set()
         self._symbols = read_symbols(elf_path)
         self._map()
         self._heap = self._load(elf_path)
@@ -112,10 +113,18 @@ class EmulatedMcu:
         with path.open("rb") as stream:
             elf = ELFFile(stream)
             for segment in elf.iter_segments("PT_LOAD"):
+                self._map_extra(segment["p_vaddr"])
                 self._uc.mem_write(segment["p_vaddr"], segment.data())
                 if 0 <= segment["p_vaddr"] - self._memory.ram_base < self._memory.ram_bytes:
                     end = max(end, segment["p_vaddr"] + segment["p_memsz"])
         return end
+
+    def _map_extra(self, address: int) -> None:
+        """Map the extra memory that a segment lies in; others may share their addresses."""
+        for one in self._memory.extras:
+            if one.base <= address < one.base + one.nbytes and one.base not in self._extras:
+                self._extras.add(one.base)
+                self._uc.mem_map(one.base, -(-one.nbytes // _PAGE) * _PAGE, uc.UC_PROT_READ)
 
     def symbol(self, name: str) -> tuple[int, int]:
         """Return (address, bytes) of a symbol, mode bit cleared. Raises ToolchainError."""

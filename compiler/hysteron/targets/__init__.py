@@ -12,6 +12,7 @@ from hysteron.targets.load import (
 from hysteron.targets.schema import (
     Compiler,
     Emulator,
+    ExtraMemory,
     Isa,
     Mcu,
     MemoryMap,
@@ -23,6 +24,7 @@ from hysteron.targets.schema import (
 __all__ = [
     "Compiler",
     "Emulator",
+    "ExtraMemory",
     "Isa",
     "Mcu",
     "MemoryMap",

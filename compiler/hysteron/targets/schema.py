@@ -21,6 +21,15 @@ class Sourced(Struct, frozen=True, forbid_unknown_fields=True):
     conflict: str = ""
 
 
+class ExtraMemory(Struct, frozen=True, forbid_unknown_fields=True):
+    """A memory that only what is placed there goes to; ``copied`` ones are filled at start."""
+
+    name: str
+    base: int
+    nbytes: int
+    copied: bool
+
+
 class MemoryMap(Struct, frozen=True, forbid_unknown_fields=True):
     """Where code and data go, in bytes: what a linker script needs."""
 
@@ -28,6 +37,7 @@ class MemoryMap(Struct, frozen=True, forbid_unknown_fields=True):
     flash_bytes: int
     ram_base: int
     ram_bytes: int
+    extras: tuple[ExtraMemory, ...] = ()
 
 
 class Compiler(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,9 +63,10 @@ class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
     ``arch`` is a calling convention that the runners know, ``cpu`` the model as
     the emulator spells it, ``command`` starts an emulator that is a program.
     ``vectors_base`` is where the processor looks for its first instruction, if
-    not at the start of flash. ``uart`` is the kind of the first serial port
-    (``runtime_c/freestanding/uart_<kind>.c``), at ``uart_base`` where the kind
-    does not fix it (as QEMU's ``info mtree`` prints it). ``note`` is what a report must add.
+    not at the start of flash. ``ram_windows`` are more memories of its board, first address and
+    bytes: RAM of a part that fits into one lies there. ``uart`` is the kind of the first serial
+    port (``runtime_c/freestanding/uart_<kind>.c``), at ``uart_base`` where the kind does not fix
+    it (as QEMU's ``info mtree`` prints it). ``note`` is what a report must add.
     """
 
     kind: Literal["unicorn", "qemu", "simavr"]
@@ -65,9 +76,15 @@ class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
     install: str
     command: tuple[str, ...] = ()
     vectors_base: int | None = None
+    ram_windows: tuple[tuple[int, int], ...] = ()
     uart: Literal["", "cmsdk", "16550", "nrf51", "avr"] = ""
     uart_base: int = 0
     note: str = ""
+
+    def has_ram(self, memory: MemoryMap) -> bool:
+        """Return whether the board has RAM where a part's map has all of its own."""
+        end = memory.ram_base + memory.ram_bytes
+        return any(base <= memory.ram_base and end <= base + n for base, n in self.ram_windows)
 
 
 class Isa(Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,4 +189,10 @@ class Target(Struct, frozen=True):
             flash_bytes=code.size_bytes.value,
             ram_base=data.base.value,
             ram_bytes=data.size_bytes.value,
+            extras=tuple(_extra(one) for one in self.mcu.regions if one.use == "extra"),
         )
+
+
+def _extra(region: Region) -> ExtraMemory:
+    copied = region.technology == "sram"
+    return ExtraMemory(region.name, region.base.value, region.size_bytes.value, copied)

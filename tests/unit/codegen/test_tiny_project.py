@@ -15,7 +15,7 @@ import pytest
 from hand_built import Builder, convolutional, mlp, real, with_vectors
 
 from hysteron._assets import asset_dir
-from hysteron.codegen.emit import emit_project, tool_version, write_project
+from hysteron.codegen.emit import Measured, emit_project, tool_version, write_project
 from hysteron.errors import InputError, InternalError
 from hysteron.image.layout import plan_layout
 from hysteron.image.program import Program
@@ -197,9 +197,11 @@ def test_a_region_larger_than_an_array_goes_through_the_assembler(tmp_path: Path
     assert image == found[".progmem.data"] and image in found[".rodata"]
 
 
-def test_sizes_become_macros() -> None:
-    text = emit_project(mlp(0), {"FLASH_BYTES": 1234, "RAM_BYTES": 56})["tiny.h"].decode()
-    assert "#define TINY_FLASH_BYTES 1234u\n" in text and "#define TINY_RAM_BYTES 56u\n" in text
+def test_sizes_become_macros_with_a_comment_that_cannot_end_early() -> None:
+    measured = Measured({"FLASH_BYTES": 1234, "RAM_BYTES": 56}, {"RAM_BYTES": "a */ b"})
+    text = emit_project(mlp(0), measured)["tiny.h"].decode()
+    assert "#define TINY_FLASH_BYTES 1234u\n" in text
+    assert "#define TINY_RAM_BYTES 56u /* a *  b */\n" in text
 
 
 def test_the_model_is_copied_only_when_given() -> None:

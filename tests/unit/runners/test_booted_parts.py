@@ -14,6 +14,7 @@ from hysteron.runners.booted_part import BootedPart
 from hysteron.runners.elf import read_symbols, symbol_bytes
 from hysteron.runners.qemu_part import QemuPart
 from hysteron.runners.simavr_part import SimavrPart
+from hysteron.runners.stack import StackWalk
 from hysteron.targets import known, load_isa, load_target
 
 _BOOTED = [
@@ -242,10 +243,16 @@ def test_a_stack_that_destroys_the_return_address_is_named_too(tmp_path: Path) -
         _part("avr5", "simavr", tmp_path, body).infer([b""], ())
 
 
-@pytest.mark.isa("avr5")
-def test_the_lowest_stack_pointer_follows_the_frame(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "isa", [pytest.param(name, marks=pytest.mark.isa(name)) for name in ("avr5", "avr6")]
+)
+def test_the_lowest_stack_pointer_is_the_bound_where_there_is_one_path(
+    isa: str, tmp_path: Path
+) -> None:
     body = "volatile unsigned char b[200]; for (int i = 0; i < 200; i++) { b[i] = 1; } x += b[5];"
-    shallow = _part("avr5", "simavr", tmp_path, "").infer([b""], ())[0].stack_bytes
+    shallow = _part(isa, "simavr", tmp_path, "").infer([b""], ())[0].stack_bytes
     (tmp_path / "deep").mkdir()
-    deep = _part("avr5", "simavr", tmp_path / "deep", body).infer([b""], ())[0].stack_bytes
+    deep = _part(isa, "simavr", tmp_path / "deep", body).infer([b""], ())[0].stack_bytes
     assert 200 <= deep - shallow <= 210
+    bounds = [StackWalk(at / "image.elf").bound("net_run") for at in (tmp_path, tmp_path / "deep")]
+    assert [one.nbytes for one in bounds] == [shallow, deep]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-from hysteron.codegen.emit import Files
+from hysteron.codegen.emit import Files, Measured
 from hysteron.codegen.packages._project import RECORDS, Kind, Project
 from hysteron.errors import InputError, InternalError
 from hysteron.image.program import Program
@@ -72,7 +72,7 @@ def check_packable(program: Program, names: Sequence[str]) -> list[Kind]:
 
 
 def emit_packages(
-    program: Program, names: Sequence[str], measured: Mapping[str, int] | None = None
+    program: Program, names: Sequence[str], measured: Measured | None = None
 ) -> Files:
     """Return path -> content of one package, or of several in folders named after their kinds.
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from hysteron._assets import asset_dir
-from hysteron.codegen.emit import Files, emit_project, portable_flags, render, tool_version
+from hysteron.codegen.emit import (
+    Files,
+    Measured,
+    emit_project,
+    portable_flags,
+    render,
+    tool_version,
+)
 from hysteron.codegen.views import ModelView, model_view
 from hysteron.errors import InternalError
 from hysteron.image.program import Program
@@ -24,7 +31,7 @@ class Project:
     """A compiled program with the files of its plain C project."""
 
     program: Program
-    measured: Mapping[str, int] | None = None
+    measured: Measured | None = None
 
     @cached_property
     def files(self) -> Files:

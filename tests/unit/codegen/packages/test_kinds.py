@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hand_built import convolutional, mlp, with_vectors
 
-from hysteron.codegen.emit import GENERATOR, emit_project
+from hysteron.codegen.emit import GENERATOR, Measured, emit_project
 from hysteron.codegen.names import c_ident
 from hysteron.codegen.packages import chosen, emit_packages, kinds
 from hysteron.codegen.packages._archive import zipped
@@ -189,7 +189,7 @@ def test_an_archive_does_not_depend_on_the_order_of_its_files() -> None:
 
 @every_kind
 def test_measured_sizes_are_in_header_and_readme(kind: str) -> None:
-    files = emit_packages(_program(), [kind], {"FLASH_BYTES": 31415, "RAM_BYTES": 92653})
+    files = emit_packages(_program(), [kind], Measured({"FLASH_BYTES": 31415, "RAM_BYTES": 92653}))
     header = next(files[path] for path in files if path.endswith("tiny.h"))
     assert b"#define TINY_FLASH_BYTES 31415u\n" in header
     assert b"| 31415 |" in files["README.md"] and b"| 92653 |" in files["README.md"]
