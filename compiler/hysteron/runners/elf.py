@@ -165,10 +165,9 @@ def _is_ram(section: Section) -> bool:
 def _memory_of(isa: Isa, memory: MemoryMap | None, boot: Emulator | None) -> MemoryMap:
     # simavr is the part itself; QEMU is a board with memories of its own.
     if boot is not None and (memory is None or boot.kind != "simavr"):
-        own = memory if memory is not None and boot.has_ram(memory) else boot.memory
-        return msgspec.structs.replace(
-            boot.memory, ram_base=own.ram_base, ram_bytes=own.ram_bytes
-        )  # fmt: skip
+        if memory is None or (room := boot.ram_at(memory)) == 0:
+            return boot.memory
+        return msgspec.structs.replace(boot.memory, ram_base=memory.ram_base, ram_bytes=room)
     if memory is not None:
         return memory
     if isa.emulator is None:

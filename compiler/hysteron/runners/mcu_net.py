@@ -203,7 +203,7 @@ def _note(target: Target, emulator: Emulator) -> str:
     notes = [emulator.note]
     if target.mcu is not None and emulator.kind == "qemu":
         board, memory = " ".join(emulator.command[1:]), target.memory
-        own = "RAM" if memory and emulator.has_ram(memory) else "nothing"
+        own = "RAM" if memory and emulator.ram_at(memory) else "nothing"
         notes.append(
             f"sized at the part's own addresses; executed at those of {board}, {own} at its own"
         )

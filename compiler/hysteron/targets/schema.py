@@ -81,10 +81,18 @@ class Emulator(Struct, frozen=True, forbid_unknown_fields=True):
     uart_base: int = 0
     note: str = ""
 
-    def has_ram(self, memory: MemoryMap) -> bool:
-        """Return whether the board has RAM where a part's map has all of its own."""
+    def ram_at(self, memory: MemoryMap) -> int:
+        """Return the bytes of the board's RAM from the start of a part's, 0 where it has not all.
+
+        The harness of an emulated program needs room beside what the part has.
+        """
         end = memory.ram_base + memory.ram_bytes
-        return any(base <= memory.ram_base and end <= base + n for base, n in self.ram_windows)
+        fits = (
+            base + size - memory.ram_base
+            for base, size in self.ram_windows
+            if base <= memory.ram_base and end <= base + size
+        )
+        return next(fits, 0)
 
 
 class Isa(Struct, frozen=True, forbid_unknown_fields=True):
