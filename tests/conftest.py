@@ -22,7 +22,7 @@ from hysteron.runners import choose_emulator, probe
 from hysteron.targets import cpu_features, load_isa
 
 _TESTS = Path(__file__).parent
-_SHARES = 5
+_SHARES = 10
 
 settings.register_profile(
     "repeatable",
@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def in_slow_share(nodeid: str, shares: int) -> bool:
-    """Tell whether a slow test belongs to the first ``shares`` fifths, the same on any machine."""
+    """Tell whether a slow test belongs to the first ``shares`` tenths, the same on any machine."""
     return zlib.crc32(nodeid.encode()) % _SHARES < shares
 
 
