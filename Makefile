@@ -31,8 +31,9 @@ check: $(VENV)/.test ## style, types, import contract, house limits
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q -rP tests/unit/test_house.py
 
-bench: need-cc $(VENV)/.test ## host speed beside onnxruntime, fault trials beside PyTorch, same machine
+bench: need-cc $(VENV)/.test ## host speed beside onnxruntime, fault trials beside PyTorch, then bench-mcu
 	@$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
+	@[ -n "$(BENCH_ARGS)" ] || $(BIN)/python tests/bench/mcu.py
 
 bench-mcu: $(VENV)/.test ## instructions on emulated cores, beside CMSIS-NN, emlearn and onnx2c
 	@$(BIN)/python tests/bench/mcu.py $(BENCH_ARGS)
