@@ -9,7 +9,7 @@ from hysteron.codegen.emit import Files
 from hysteron.codegen.packages._links import defined, link_names
 from hysteron.codegen.packages._project import Project
 
-_INCLUDE = re.compile(rb'^([ \t]*#[ \t]*include[ \t]+")hyst/', re.MULTILINE)
+_INCLUDE = re.compile(rb'^([ \t]*#[ \t]*include[ \t]+")hyst/(?:[a-z0-9_]+/)*', re.MULTILINE)
 _LINK = "hyst/link.h"
 
 

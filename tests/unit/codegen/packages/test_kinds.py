@@ -8,7 +8,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 import zipfile
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hand_built import convolutional, mlp, with_vectors
@@ -17,6 +17,8 @@ from hysteron.codegen.emit import GENERATOR, Measured, emit_project
 from hysteron.codegen.names import c_ident
 from hysteron.codegen.packages import chosen, emit_packages, kinds
 from hysteron.codegen.packages._archive import zipped
+from hysteron.codegen.packages._library import library
+from hysteron.codegen.packages._project import Project
 from hysteron.errors import InputError, InternalError
 from hysteron.image.program import Program
 
@@ -185,6 +187,16 @@ def test_the_archive_holds_the_package_and_nothing_of_this_machine(kind: str, su
 
 def test_an_archive_does_not_depend_on_the_order_of_its_files() -> None:
     assert zipped({"b": b"2", "a": b"1"}) == zipped({"a": b"1", "b": b"2"})
+
+
+@pytest.mark.parametrize("isa", ["host-avx512", "cortex-m55", "avr5"])
+def test_every_include_of_library_code_finds_the_file_beside_it(isa: str) -> None:
+    """Headers of one instruction set lie deeper in the runtime, and variants share code."""
+    files = library(Project(with_vectors(convolutional(0, isa=isa))))
+    for path, content in files.items():
+        beside = PurePosixPath(path).parent
+        for included in re.findall(rb'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', content, re.MULTILINE):
+            assert str(beside / included.decode()) in files, f"{path}: {included.decode()}"
 
 
 @every_kind
