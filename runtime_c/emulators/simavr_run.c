@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simavr_load.h"
+
 enum { OPERATION = 0x3e, BLOCK_LOW = 0x4a, BLOCK_HIGH = 0x4b };
 enum { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
 enum { MAX_WINDOWS = 4096, MAX_HOMES = 64, LEVELS = 2, MAX_FILES = 4, DEEP = 96, HUNG = 97, BROKEN = 98 };
@@ -143,18 +145,6 @@ static void watch(const avr_t *avr, uint64_t instructions, FILE *out)
             level_state[windows[i].level].lowest = stack_pointer(avr);
         }
     }
-}
-
-static int load(avr_t *avr, const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return -1;
-    }
-    const size_t bytes = fread(avr->flash, 1, avr->flashend + 1u, file);
-    const int whole = fgetc(file) == EOF;
-    avr->codeend = (avr_flashaddr_t)bytes;
-    return fclose(file) == 0 && whole ? 0 : -1;
 }
 
 int main(int argc, char **argv)

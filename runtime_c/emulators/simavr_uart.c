@@ -19,6 +19,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "simavr_load.h"
+
 enum { BROKEN = 98, STEPS = 2000 };
 
 static int terminal;
@@ -64,18 +66,6 @@ static int open_terminal(void)
     }
     puts(ptsname(terminal));
     return fflush(stdout);
-}
-
-static int load(avr_t *avr, const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return -1;
-    }
-    const size_t bytes = fread(avr->flash, 1, avr->flashend + 1u, file);
-    const int whole = fgetc(file) == EOF;
-    avr->codeend = (avr_flashaddr_t)bytes;
-    return fclose(file) == 0 && whole ? 0 : -1;
 }
 
 static void connect_uart(avr_t *avr)

@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hyst/ge_bits.h"
 
-#include <immintrin.h>
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* Thresholds of some of sixteen channels. */
-INLINE __m512i limits(const void *t, int32_t t_type, uint32_t at, __mmask16 some)
-{
-    const unsigned char *bytes = (const unsigned char *)t;
-    if (t_type == HYST_I16) {
-        return _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(some, bytes + (size_t)at * 2u));
-    }
-    return _mm512_maskz_loadu_epi32(some, bytes + (size_t)at * 4u);
-}
+#include "hyst/isa/limits_avx512.h"
 
 void hyst_ge_bits_of(const int32_t *acc, uint32_t count, const void *t, int32_t t_type, uint32_t at,
                      uint32_t n, uint32_t *bits)
 {
     const uint32_t valid = n < 32u ? (1u << n) - 1u : 0xffffffffu;
     const __mmask16 low = (__mmask16)(valid & 0xffffu), high = (__mmask16)(valid >> 16);
-    const __m512i first = limits(t, t_type, at, low), second = limits(t, t_type, at + 16u, high);
+    const hyst_limits limits = {t, t_type, at};
+    const __m512i first = hyst_sixteen_limits(&limits, 0, low);
+    const __m512i second = hyst_sixteen_limits(&limits, 16, high);
     uint32_t p;
     for (p = 0; p < count; p++, acc += 32) {
         const __m512i a = _mm512_maskz_loadu_epi32(low, acc);

@@ -4,7 +4,7 @@
  * corrects for it. */
 #include "hyst/int_tile.h"
 
-#include <immintrin.h>
+#include "hyst/isa/limits_avx512.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -110,22 +110,6 @@ void hyst_int_tile(const void *tile, const void *weights, uint32_t k, uint32_t r
     }
 }
 
-/* Thresholds of 32 rows, 0 past the end. */
-INLINE void read_limits(const hyst_limits *from, uint32_t rows, int32_t *limit)
-{
-    const uint32_t valid = 0xffffffffu >> (32u - rows);
-    const unsigned char *t = (const unsigned char *)from->t;
-    uint32_t i;
-    for (i = 0; i < 32u; i += 16u) {
-        const __mmask16 some = (__mmask16)(valid >> i);
-        const unsigned char *at = t + (size_t)(from->at + i) * (from->type == HYST_I16 ? 2u : 4u);
-        const __m512i wide = from->type == HYST_I16
-                                 ? _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(some, at))
-                                 : _mm512_maskz_loadu_epi32(some, at);
-        _mm512_storeu_si512(limit + i, wide);
-    }
-}
-
 void hyst_int_tile_bits(const void *tile, const void *weights, uint32_t k, uint32_t rows,
                         const hyst_limits *limits, uint32_t *bits)
 {
@@ -134,7 +118,8 @@ void hyst_int_tile_bits(const void *tile, const void *weights, uint32_t k, uint3
     __m512i found = _mm512_setzero_si512();
     int32_t limit[32];
     uint32_t r, j;
-    read_limits(limits, rows, limit);
+    _mm512_storeu_si512(limit, hyst_sixteen_limits(limits, 0, (__mmask16)valid));
+    _mm512_storeu_si512(limit + 16, hyst_sixteen_limits(limits, 16, (__mmask16)(valid >> 16)));
     for (r = 0; r < rows; r += ROWS) {
         __m512i sum[ROWS], bit = _mm512_set1_epi32((int32_t)(1u << r));
         sixteen_rows(x, w, k, r, sum);

@@ -3,6 +3,7 @@
  * broadcast by its load and counted in one instruction; no sum runs across lanes. */
 #include "hyst/xnor_tile.h"
 
+#include "hyst/isa/limits_avx512.h"
 #include "hyst/isa/transpose_avx512.h"
 
 #if HYST_TILE_LANES != 8
@@ -117,16 +118,13 @@ void hyst_xnor_tile(const hyst_tile *tile, const void *rows_w, uint32_t rows, in
 /* Thresholds of 32 rows, 0 past the end. */
 HYST_INLINE void read_limits(const hyst_limits *from, uint32_t rows, int64_t *limit)
 {
-    const uint32_t valid = rows < 32u ? (1u << rows) - 1u : 0xffffffffu;
-    const unsigned char *t = (const unsigned char *)from->t;
+    const uint32_t valid = 0xffffffffu >> (32u - rows);
     uint32_t i;
-    for (i = 0; i < 32u; i += 8u) {
-        const __mmask8 some = (__mmask8)(valid >> i);
-        const unsigned char *at = t + (size_t)(from->at + i) * (from->type == HYST_I16 ? 2u : 4u);
-        const __m512i wide = from->type == HYST_I16
-                                 ? _mm512_cvtepi16_epi64(_mm_maskz_loadu_epi16(some, at))
-                                 : _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(some, at));
-        _mm512_storeu_si512(limit + i, wide);
+    for (i = 0; i < 32u; i += 16u) {
+        const __m512i some = hyst_sixteen_limits(from, i, (__mmask16)(valid >> i));
+        _mm512_storeu_si512(limit + i, _mm512_cvtepi32_epi64(_mm512_castsi512_si256(some)));
+        _mm512_storeu_si512(limit + i + 8u,
+                            _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(some, 1)));
     }
 }
 
@@ -141,10 +139,9 @@ HYST_INLINE __m512i decide(const __m512i *sum, const int64_t *limit, const uint6
     for (j = 0; j < ROWS; j++) {
         const __m512i most = _mm512_set1_epi64(limit[j]);
         const __mmask8 passes =
-            mode != ALL
-                ? _mm512_cmple_epi64_mask(_mm512_add_epi64(sum[j], sum[j]),
-                                             _mm512_sub_epi64(counted, most))
-                   : _mm512_cmple_epi64_mask(sum[j], most);
+            mode != ALL ? _mm512_cmple_epi64_mask(_mm512_add_epi64(sum[j], sum[j]),
+                                                  _mm512_sub_epi64(counted, most))
+                        : _mm512_cmple_epi64_mask(sum[j], most);
         bits = _mm512_mask_or_epi64(bits, passes, bits, _mm512_set1_epi64((long long)bit[j]));
     }
     return bits;

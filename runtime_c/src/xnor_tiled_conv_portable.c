@@ -55,7 +55,7 @@ typedef struct placed {
     uint32_t size, lanes; /* bytes of a tile with its masks; lanes of all tiles */
     uint32_t front, back; /* first free lane, last free lane + 1 */
     uint64_t direct;      /* bits: lanes copied as pieces of the map */
-    uint32_t from[HYST_TILED_MOST];    /* where they start, else 0 */
+    uint32_t from[HYST_TILED_MOST]; /* where they start, else 0 */
     int32_t counted[HYST_TILED_MOST], pixel_of[HYST_TILED_MOST];
 } placed;
 

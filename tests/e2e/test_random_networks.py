@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ Choose = Callable[..., Any]
 
 #: No more than this share of generated networks may be refused.
 SHARE = 0.1
+INPUTS = ("uint8", "int8", "int16", "float32")
 SIGNS = ("sign", "where", "larq", "step", "bipolar")
 
 
@@ -129,6 +131,16 @@ def _network(pick: Choose, seed: int) -> Maker:
     return net
 
 
+def drawn_network(seed: int) -> tuple[onnx.ModelProto, str]:
+    """Return the network and the input type of a seed, for tests of other targets."""
+    draw = np.random.default_rng(seed)
+
+    def pick(*options: Any) -> Any:
+        return options[draw.integers(len(options))]
+
+    return _network(pick, seed).model(), pick(*INPUTS)
+
+
 def _explore(examples: int) -> tuple[Counter[str], list[str]]:
     """Check this many networks; return counts of outcomes and all reasons of refusal."""
     seen: Counter[str] = Counter()
@@ -145,7 +157,7 @@ def _explore(examples: int) -> tuple[Counter[str], list[str]]:
 
         model = _network(pick, seed).model()
         try:
-            compiled = compiled_net(model, pick("uint8", "int8", "int16", "float32"))
+            compiled = compiled_net(model, pick(*INPUTS))
         except UnsupportedError as error:
             assert error.message()
             seen["refused"] += 1

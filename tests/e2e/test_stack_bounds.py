@@ -6,8 +6,8 @@ import importlib
 from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
+from test_random_networks import drawn_network
 
 from hysteron._assets import asset_dir
 from hysteron.driver.compile import CompiledModel, Options, compile_model, kernel_inputs
@@ -94,16 +94,9 @@ def test_no_inference_of_digits_is_deeper_than_proven(isa: str, family: str, mod
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("isa", "family"), [one for one in _BUILDS if one.values[0] in _QUICK])
 def test_random_networks_are_never_deeper_than_proven(isa: str, family: str, seed: int) -> None:
-    draw = np.random.default_rng(seed)
-
-    def pick(*options: Any) -> Any:
-        return options[draw.integers(len(options))]
-
-    network = importlib.import_module("test_random_networks")._network
-    model = network(pick, seed).model()
-    declared = (pick("uint8", "int8", "int16", "float32"),)
+    model, declared = drawn_network(seed)
     try:
-        compiled = compile_model(model, Options(target=isa, inputs=declared))
+        compiled = compile_model(model, Options(target=isa, inputs=(declared,)))
         _check(compiled, _built_by(isa, family))
     except (UnsupportedError, CapacityError) as error:
         pytest.skip(f"this network does not run on {isa}: {error}")

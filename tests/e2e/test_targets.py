@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,6 +14,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 from net_maker import Maker
 from sklearn.datasets import load_digits
+from test_random_networks import drawn_network
 
 from hysteron._assets import asset_dir
 from hysteron.driver.compile import CompiledModel, Options, compile_model, kernel_inputs
@@ -128,16 +127,9 @@ def test_real_numbers_have_the_same_bits_on_every_instruction_set(isa: str) -> N
 @pytest.mark.parametrize("isa", [one for one in _EMULATED if one.values[0] in _WITH_KERNELS])
 def test_random_networks_are_exact_on_every_architecture(isa: str, seed: int) -> None:
     """The same generator as on the host: other kernels, 16-bit ints, vectors, soft float."""
-    draw = np.random.default_rng(seed)
-
-    def pick(*options: Any) -> Any:
-        return options[draw.integers(len(options))]
-
-    network = importlib.import_module("test_random_networks")._network
-    model = network(pick, seed).model()
-    declared = (pick("uint8", "int8", "int16", "float32"),)
+    model, declared = drawn_network(seed)
     try:
-        compiled = compile_model(model, Options(target=isa, inputs=declared))
+        compiled = compile_model(model, Options(target=isa, inputs=(declared,)))
         with open_device(compiled) as device:
             samples = random_samples(compiled.model.graph, 2, seed)
             result = verify(compiled, samples, None, device)

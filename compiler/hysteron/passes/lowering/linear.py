@@ -283,8 +283,10 @@ def _float_weights(rows: Array) -> tuple[Array, str]:
 def _float_conv(
     em: Emitter, node: Node, x: Value, taps: Array, window: Window, group: int, one_d: bool
 ) -> Floats:
-    padded = isinstance(x, Lattice) and x.pad is not None
-    floats = padded_in_floats(em, node, x) if padded else to_floats(em, x, node.origin)  # type: ignore[arg-type]
+    if isinstance(x, Lattice) and x.pad is not None:
+        floats = padded_in_floats(em, node, x)
+    else:
+        floats = to_floats(em, x, node.origin)
     channels, height, width = floats.index.shape
     tensor = as_map(em, floats, channels, (height, width), node.origin)
     weights, dtype = _float_weights(taps)

@@ -47,9 +47,8 @@ def lower_concat(em: Emitter, node: Node, parts: list[Value], *, real: bool) -> 
     low, high = min(b.pieces.lo for b in bases), max(b.pieces.hi for b in bases)
     channels: list[Channel] = []
     for base in bases:
-        count = base.index.shape[0]
-        spread = channel_functions(base, node.origin)
-        spread = spread * count if len(spread) == 1 else spread
+        functions = replace(base.pieces, channels=channel_functions(base, node.origin))
+        spread = functions.widened(base.index.shape[0])
         channels += [(channel[0]._replace(start=low),) for channel in spread]
     if all(channel == channels[0] for channel in channels):
         channels = channels[:1]
