@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,12 +35,14 @@ from hysteron.driver.boards import find_place
 from hysteron.driver.budgets import over_after_run, over_before_link, parse_budgets
 from hysteron.driver.compile import compile_model, kernel_inputs
 from hysteron.driver.devices import (
+    Device,
     HostDevice,
     open_device,
     read_chip,
     resolve_model,
 )
 from hysteron.errors import InputError
+from hysteron.ir.types import Array
 from hysteron.runners.mcu_net import McuNet
 
 #: The contract's counts; null on the host, where nothing is counted.
@@ -85,19 +88,12 @@ def run(
     count = next(iter(chunk.values())).shape[0]
     truth = read_labels(labels, count) if not limit else _first(labels, count)
     deployed = kernel_inputs(compiled.program, chunk)
-    classes, scores = [], []
     images = None if chip is None else read_chip(compiled, chip)
     with (
         open_device(compiled, images, place.board) as device,
         progress("running", count, as_json) as advance,
     ):
-        step = 512 if isinstance(device, HostDevice) else 32
-        for start in range(0, count, step):
-            part = {name: array[start : start + step] for name, array in deployed.items()}
-            result = device.run(part)
-            classes.append(result["class"])
-            scores.append(result["scores"])
-            advance(result["class"].shape[0])
+        winner, scores = _answers(device, deployed, count, advance)
         fields: dict[str, Any] = {
             "samples": count,
             "target": compiled.target.name,
@@ -105,25 +101,43 @@ def run(
             **device.counts(),
         }
         over = over_after_run(device, budgets) if isinstance(device, McuNet) else []
-    winner = np.concatenate(classes)
     fields["correct"] = None if truth is None else int((winner == truth).sum())
     if out is not None:
-        _save(out, np.concatenate(scores))
+        _save(out, scores)
         fields["out"] = str(out)
     if over:
         fields["over_budget"] = [one.as_dict() for one in over]
     if as_json:
         emit("run", fields)
     else:
-        table = Table("what", "value", show_header=False)
-        for key, value in fields.items():
-            if value is not None and key not in ("over_budget", "stack"):
-                table.add_row(
-                    key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
-                )
-        console(False).print(table)
+        _show(fields)
     show_excess(over)
     return 1 if over else 0
+
+
+def _answers(
+    device: Device, deployed: dict[str, Array], count: int, advance: Callable[[int], None]
+) -> tuple[Array, Array]:
+    """Return classes and scores; samples go to the device in pieces, so that progress shows."""
+    classes, scores = [], []
+    step = 512 if isinstance(device, HostDevice) else 32
+    for start in range(0, count, step):
+        part = {name: array[start : start + step] for name, array in deployed.items()}
+        result = device.run(part)
+        classes.append(result["class"])
+        scores.append(result["scores"])
+        advance(result["class"].shape[0])
+    return np.concatenate(classes), np.concatenate(scores)
+
+
+def _show(fields: dict[str, Any]) -> None:
+    table = Table("what", "value", show_header=False)
+    for key, value in fields.items():
+        if value is not None and key not in ("over_budget", "stack"):
+            table.add_row(
+                key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
+            )
+    console(False).print(table)
 
 
 def _first(labels: Path | None, count: int) -> np.ndarray | None:
